@@ -1,0 +1,127 @@
+"""The process that runs one library's share: ``python -m benchmarks.worker --library torch``.
+
+It says hello with one line of JSON, then waits.  Each line that it reads, ``{"workload": NAME}``, is one turn, answered
+by one line.  While it waits it does nothing, so that the other libraries' turns have the processor to themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from types import ModuleType
+from typing import Any
+
+from . import libraries
+
+CHECKED_CALL = 3
+
+
+def resident_mib(field: str) -> float:
+    """``VmRSS`` (resident now) or ``VmHWM`` (its highest) of this process."""
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith(field + ":"):
+                    return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    import resource  # elsewhere only the highest is known; macOS counts in bytes
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def fingerprint(result: Any) -> list[float]:
+    """Two numbers that tell whether two libraries computed the same array: its norm, and a sum with mixed signs."""
+    import numpy as np
+
+    if hasattr(result, "detach"):
+        result = result.detach().cpu().numpy()
+    elif hasattr(result, "get"):
+        result = result.get()
+    flat = np.asarray(result, dtype=np.float64).ravel()
+    return [float(np.linalg.norm(flat)), float(flat @ np.cos(np.arange(flat.size)))]
+
+
+class Worker:
+    def __init__(self, library: str, threads: int, device: str, seconds: float):
+        self.library = library
+        self.device = device
+        self.seconds = seconds
+        start = time.perf_counter()
+        self.module: ModuleType = libraries.load(library)
+        self.import_seconds = time.perf_counter() - start
+        self.import_mib = resident_mib("VmRSS")
+        libraries.limit_threads(library, self.module, threads)
+        self.synchronize = libraries.synchronizer(library, self.module, device)
+        self.current = ""
+        self.timer: Any = None
+        self.check: list[float] = []
+
+    def hello(self) -> dict[str, Any]:
+        import numpy as np
+
+        return {
+            "library": self.library,
+            "version": libraries.version(self.library, self.module),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        }
+
+    def turn(self, name: str) -> dict[str, Any]:
+        from . import measure, workloads
+
+        workload = workloads.WORKLOADS[name]
+        if workload.kind == "import":
+            return {"value": self.import_seconds, "samples": 1, "calls": 1}
+        if self.current != name:
+            self.timer = None  # the last workload's arrays go before the next ones come
+            call = workload.build_for(self.library)(self.module, self.device)
+            # The third result, so that in training the updates are compared and not only the first forward pass.
+            self.check = fingerprint([call() for _ in range(CHECKED_CALL)][-1])
+            if workload.kind.startswith("memory"):
+                self.synchronize()
+                peak = resident_mib("VmHWM")
+                value = peak - self.import_mib if workload.kind == "memory-step" else peak
+                return {"value": value, "samples": 1, "calls": CHECKED_CALL, "check": self.check}
+            self.timer = measure.Timer(call, self.synchronize, self.seconds)
+            self.current = name
+        return {**self.timer.turn(), "check": self.check}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", required=True, choices=sorted(libraries.LIBRARIES))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=0.3)
+    options = parser.parse_args()
+
+    # Replies own the pipe; whatever a library prints goes to the error stream.
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def reply(message: dict[str, Any]) -> None:
+        replies.write(json.dumps(message) + "\n")
+        replies.flush()
+
+    try:
+        worker = Worker(options.library, options.threads, options.device, options.seconds)
+    except ImportError as error:
+        reply({"missing": str(error)})
+        return
+    reply(worker.hello())
+    for line in sys.stdin:
+        name = json.loads(line)["workload"]
+        try:
+            reply(worker.turn(name))
+        except Exception as error:
+            reply({"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
+
+
+if __name__ == "__main__":
+    main()
