@@ -1,0 +1,90 @@
+"""Which library owns an array, and how arrays move between host and device.  Nothing else in minitorch names CuPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_cupy: Any = None
+
+
+def cupy() -> Any:
+    """The CuPy module, imported at the first use: it costs seconds and most machines have none.
+
+    Raises:
+        RuntimeError: CuPy is missing or finds no usable GPU; the message says why and what to install.
+    """
+    global _cupy
+    if _cupy is None:
+        reason = why_no_cupy()
+        if reason is not None:
+            raise RuntimeError(reason)
+        import cupy as module
+
+        _cupy = module
+    return _cupy
+
+
+def why_no_cupy() -> str | None:
+    """Why arrays cannot live on a GPU here, with the remedy; ``None`` if they can."""
+    try:
+        import cupy as module
+    except ImportError as error:
+        return (
+            f"device 'cuda' is not available: CuPy could not be imported ({error}). Install the build for your driver: "
+            'pip install "minitorch-nd[cuda13]" (CUDA 13) or pip install "minitorch-nd[cuda12]" (CUDA 12)'
+        )
+    except Exception as error:  # a broken driver makes the import itself fail in many ways
+        return f"device 'cuda' is not available: importing CuPy failed with {type(error).__name__}: {error}"
+    try:
+        if module.cuda.runtime.getDeviceCount() > 0:
+            return None
+        return "device 'cuda' is not available: CuPy found no GPU; check that nvidia-smi lists one"
+    except Exception as error:
+        return (
+            f"device 'cuda' is not available: the CUDA driver answered {type(error).__name__}: {error}; "
+            "check that nvidia-smi works and that its CUDA version is at least that of the CuPy package"
+        )
+
+
+def array_module(array: Any) -> Any:
+    """``numpy`` or ``cupy``, whichever owns ``array``.
+
+    >>> array_module(np.ones(2)).__name__
+    'numpy'
+    """
+    if type(array) is np.ndarray or isinstance(array, (np.ndarray, np.generic)):
+        return np
+    return cupy()
+
+
+def is_array(value: Any) -> bool:
+    """Whether ``value`` is an array of a library that tensors can stand on."""
+    return isinstance(value, np.ndarray) or (_cupy is not None and isinstance(value, _cupy.ndarray))
+
+
+def as_array(value: Any) -> Any:
+    """NumPy's reductions and 0-d arithmetic give scalars; a tensor always holds an array."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def device_index(array: Any) -> int | None:
+    """The ordinal of the GPU that holds ``array``, ``None`` for host memory."""
+    return None if isinstance(array, np.ndarray) else int(array.device.id)
+
+
+def to_host(array: Any) -> np.ndarray:
+    """A NumPy array with the values of ``array``: the array itself if it is one already."""
+    return array if isinstance(array, np.ndarray) else array_module(array).asnumpy(array)
+
+
+def to_device(array: Any, index: int | None) -> Any:
+    """``array`` in host memory (``index`` is ``None``) or on GPU ``index``; no copy if it is there already."""
+    if index is None:
+        return to_host(array)
+    module = cupy()
+    if not isinstance(array, np.ndarray) and array.device.id == index:
+        return array
+    with module.cuda.Device(index):
+        return module.asarray(array)

@@ -1,0 +1,326 @@
+"""The backward pass.  All its state is local to the call, so passes may nest and run in several threads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from minitorch.core.grad_mode import state
+from minitorch.core.node import Node, OutputNode, bump_version
+from minitorch.core.tensor import Tensor, edge_of, wrap
+
+
+def run(
+    roots: Sequence[tuple[Any, Tensor]],
+    retain_graph: bool,
+    create_graph: bool,
+    capture: Sequence[Any] | None = None,
+) -> dict[Any, Tensor]:
+    """Sends gradients from ``roots`` (pairs of edge and gradient) through the graph.
+
+    Returns the gradient of each leaf reached; with ``capture`` (edges), of those edges only, and nodes that do not lead
+    to one of them are not run.
+    """
+    pending: dict[Any, Any] = {}
+    found: dict[Any, Tensor] = {}
+    heap: list[tuple[int, Node]] = []
+    wanted = None if capture is None else set(capture)
+    useful = None if wanted is None else _leading_to(wanted, [edge for edge, _ in roots])
+
+    enabled, state.enabled = state.enabled, create_graph
+    try:
+        edges: Sequence[Any] = [edge for edge, _ in roots]
+        grads: Sequence[Any] = [g for _, g in roots]
+        node: Any = None
+        while True:
+            for edge, g in zip(edges, grads):
+                if edge is None or g is None or (useful is not None and edge not in useful):
+                    continue
+                before = pending.get(edge)
+                if before is not None:
+                    pending[edge] = before + g if create_graph else wrap(before._data + g._data)
+                    continue
+                pending[edge] = g
+                order = edge.order
+                if order is not None:
+                    heappush(heap, (order, edge))
+            if not heap:
+                break
+            # The names are overwritten before the node runs: gradients are freed as soon as they are used.
+            grads = before = None  # type: ignore[assignment]
+            node = heappop(heap)[1]
+            g = pending.pop(node)
+            if node.watched and node._hooks is not None:
+                g = _call_hooks(node._hooks, g)
+            edges = node.edges
+            if wanted is not None and node in wanted:
+                found[node] = g
+                if useful.isdisjoint(_following(node)):  # type: ignore[union-attr]
+                    edges = grads = ()
+                    continue
+            if type(node) is OutputNode:
+                edges = grads = ()
+                slots = pending.get(node.parent)
+                if slots is None:
+                    slots = pending[node.parent] = {}
+                    heappush(heap, (node.parent.order, node.parent))
+                slots[node.index] = g
+                continue
+            if type(g) is dict:
+                g = tuple(map(g.get, range(max(g) + 1)))
+            grads = _run_node(node, g) if node.watched else node.backward(g)
+            if not retain_graph and node.saved:
+                node.saved = None
+        for leaf, g in pending.items():  # what is left are leaves, each with its whole sum
+            found[leaf] = g if leaf._hooks is None else _call_hooks(leaf._hooks, g)
+    finally:
+        state.enabled = enabled
+    return found
+
+
+def _leading_to(targets: set, roots: Sequence[Any]) -> set:
+    """Edges from which a target can be reached (targets included)."""
+    order: list[Any] = []
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        edge = stack.pop()
+        order.append(edge)
+        for following in _following(edge):
+            if following not in seen:
+                seen.add(following)
+                stack.append(following)
+    useful = set(targets)
+    # Nodes are numbered downwards in the order of creation: inputs before what was computed from them.
+    nodes = [edge for edge in order if isinstance(edge, Node)]
+    for node in sorted(nodes, key=lambda node: -node.order):
+        if any(edge in useful for edge in _following(node)):
+            useful.add(node)
+    return useful
+
+
+def _following(edge: Any) -> Sequence[Any]:
+    if isinstance(edge, OutputNode):
+        return (edge.parent,)
+    return [e for e in edge.edges if e is not None] if isinstance(edge, Node) else ()
+
+
+def _call_hooks(hooks: dict, g: Any) -> Any:
+    for hook in list(hooks.values()):
+        replaced = hook(g)
+        if replaced is not None:
+            if not isinstance(replaced, Tensor) or replaced.shape != g.shape:
+                raise RuntimeError(
+                    f"a gradient hook must return None or a Tensor of shape {list(g.shape)}, got {replaced!r:.80}"
+                )
+            g = replaced
+    return g
+
+
+def _run_node(node: Node, g: Any) -> Sequence[Any]:
+    """A node with post hooks or, in anomaly mode, with the place in the forward pass that it came from."""
+    try:
+        grads = node.backward(g)
+    except Exception as error:
+        if node.trace is not None and hasattr(error, "add_note"):
+            error.add_note(f"The backward pass of {node.name()} failed. It was called here:\n{node.trace}")
+        raise
+    if node.trace is not None and state.check_nan:
+        for index, gradient in enumerate(grads):
+            if gradient is not None and bool((gradient._data != gradient._data).any()):
+                raise RuntimeError(
+                    f"Function '{node.name()}' returned nan values in its {index}th output. "
+                    f"The forward pass was here:\n{node.trace}"
+                )
+    if node._post_hooks is not None:
+        for hook in list(node._post_hooks.values()):
+            outputs = g if isinstance(g, tuple) else (g,)
+            replaced = hook(tuple(grads), outputs)
+            grads = grads if replaced is None else replaced
+    return grads
+
+
+# ---- leaves
+
+
+def _references(array_or_tensor: Any) -> int:
+    return sys.getrefcount(array_or_tensor)
+
+
+# How many references a fresh object held by one local variable shows: differs between Python versions.
+def _measure_alone() -> int:
+    fresh = np.empty(1)
+    return _references(fresh)
+
+
+_ALONE = _measure_alone()
+
+
+def _own(g: Tensor) -> Tensor:
+    """A gradient that nothing else refers to: the given one if that is so, otherwise a copy."""
+    array = g._data
+    # One reference more than _ALONE: the tensor's own.
+    if (
+        type(array) is np.ndarray
+        and array.base is None
+        and array.flags.c_contiguous
+        and array.flags.owndata
+        and _references(array) <= _ALONE + 1
+    ):
+        return wrap(array)
+    return wrap(array.copy(order="C"))
+
+
+def accumulate(found: dict[Any, Tensor], create_graph: bool) -> None:
+    """Adds gradients to ``grad`` of their leaves."""
+    while found:
+        leaf, g = found.popitem()
+        if leaf._grad is None:
+            leaf._grad = g if create_graph else _own(g)
+        elif create_graph:
+            leaf._grad = leaf._grad + g
+        else:
+            leaf._grad._data += g._data
+            bump_version(leaf._grad)
+        if leaf._post_hooks is not None:
+            for hook in list(leaf._post_hooks.values()):
+                hook(leaf)
+
+
+# ---- entry points
+
+
+def _roots(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> list[tuple[Any, Tensor]]:
+    """Checked pairs of edge and gradient."""
+    roots = []
+    for index, (tensor, g) in enumerate(zip(tensors, gradients)):
+        edge = edge_of(tensor)
+        if edge is None:
+            raise RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
+        array = tensor._data
+        if g is None:
+            if array.size != 1:
+                raise RuntimeError(
+                    f"grad can be implicitly created only for scalar outputs, this one has shape {list(array.shape)}: "
+                    "reduce it first, for example with .sum(), or pass gradient="
+                )
+            g = wrap(_one_like(array))
+        elif not isinstance(g, Tensor):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+        elif g.shape != tensor.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{index}] has a shape of {list(g.shape)} and output[{index}] has a "
+                f"shape of {list(array.shape)}."
+            )
+        elif g._data.dtype != array.dtype:
+            g = g.to(tensor.dtype)
+        roots.append((edge, g))
+    return roots
+
+
+def _one_like(array: Any) -> Any:
+    from minitorch.backend.array_module import array_module
+
+    return array_module(array).ones_like(array)
+
+
+def _as_tuple(value: Any, what: str) -> tuple:
+    if isinstance(value, Tensor):
+        return (value,)
+    values = tuple(value)
+    if not all(isinstance(v, Tensor) for v in values):
+        raise TypeError(f"{what} must be a Tensor or a sequence of Tensors")
+    return values
+
+
+def _as_gradients(value: Any, count: int) -> tuple:
+    if value is None:
+        return (None,) * count
+    values = (value,) if isinstance(value, Tensor) else tuple(value)
+    if len(values) != count:
+        raise RuntimeError(f"got {count} tensors and {len(values)} gradients")
+    return values
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
+) -> None:
+    """Adds to ``grad`` of every leaf (or of ``inputs`` only) the derivative of the sum of ``tensors``.
+
+    Args: as for :meth:`Tensor.backward`, for several tensors at once.
+    """
+    outputs = _as_tuple(tensors, "tensors")
+    roots = _roots(outputs, _as_gradients(grad_tensors, len(outputs)))
+    retain = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        accumulate(run(roots, retain, create_graph), create_graph)
+        return
+    targets = _as_tuple(inputs, "inputs")
+    if not targets:
+        raise RuntimeError("inputs argument to backward cannot be empty.")
+    edges = [_target_edge(t, i) for i, t in enumerate(targets)]
+    found = run(roots, retain, create_graph, edges)
+    accumulate({t: found.pop(e) for t, e in zip(targets, edges) if e in found}, create_graph)
+
+
+def _target_edge(tensor: Tensor, index: int) -> Any:
+    edge = edge_of(tensor)
+    if edge is None:
+        raise RuntimeError(f"One of the differentiated Tensors (number {index}) does not require grad")
+    return edge
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The derivatives of the sum of ``outputs`` by each of ``inputs``; no ``grad`` is touched.
+
+    Args:
+        grad_outputs: the derivative by each output; may be left out for outputs of one element.
+        retain_graph, create_graph: as for :meth:`Tensor.backward`.
+        allow_unused: ``None`` for an input that the outputs do not depend on instead of an error.
+        materialize_grads: zeros instead of ``None``.
+
+    >>> import minitorch as torch
+    >>> x = torch.tensor(3., requires_grad=True)
+    >>> dx, = torch.autograd.grad(x ** 3, x, create_graph=True)
+    >>> torch.autograd.grad(dx, x)
+    (tensor(18.),)
+    """
+    if not only_inputs:
+        raise ValueError("only_inputs=False is not supported: use backward() to fill grad of all leaves")
+    if is_grads_batched:
+        raise NotImplementedError("is_grads_batched=True is not supported: call grad once for each gradient")
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True")
+    results, targets = _as_tuple(outputs, "outputs"), _as_tuple(inputs, "inputs")
+    roots = _roots(results, _as_gradients(grad_outputs, len(results)))
+    edges = [_target_edge(t, i) for i, t in enumerate(targets)]
+    found = run(roots, create_graph if retain_graph is None else retain_graph, create_graph, edges)
+    grads = [found.get(edge) for edge in edges]
+    for index, (g, tensor) in enumerate(zip(grads, targets)):
+        if g is None:
+            if materialize_grads:
+                grads[index] = wrap(_one_like(tensor._data) * 0)
+            elif not allow_unused:
+                raise RuntimeError(
+                    f"One of the differentiated Tensors (number {index}) appears to not have been used in the graph. "
+                    "Set allow_unused=True if this is the desired behavior."
+                )
+    return tuple(grads)

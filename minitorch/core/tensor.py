@@ -1,0 +1,410 @@
+"""``Tensor``: a handle on an array, its gradient and its place in the graph.
+
+Operations are bound to it by ``minitorch.methods``; this file has what makes a tensor one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minitorch.backend.array_module import as_array, to_host
+from minitorch.core import dtype as dtypes
+from minitorch.core.device import Device, device_of
+from minitorch.core.size import Size
+
+if TYPE_CHECKING:
+    from minitorch.core.node import Node
+
+#: the edge of a tensor that requires grad and was not computed
+LEAF: Any = type("Leaf", (), {"__repr__": lambda self: "LEAF", "__slots__": ()})()
+
+
+class Tensor:
+    """An n-dimensional array that records how it was computed.
+
+    ``_data`` is the array; ``_edge`` is ``None`` (needs no gradient), ``LEAF``, or the node that computed it;
+    ``_version`` is a list shared by all views of the same memory: ``[number of in-place changes]``, in anomaly mode
+    followed by where the last one happened.  What few tensors have (grad, hooks, the base of a view) is kept in the instance's dict.
+
+    >>> import minitorch as torch
+    >>> torch.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
+    tensor([4., 6.])
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_data", "_edge", "_version_counter")
+
+    _data: Any
+    _edge: Any
+    _version_counter: list
+    _grad: Tensor | None = None
+    _base: Tensor | None = None  # of a view: the tensor that owns the memory ...
+    _steps: tuple = ()  # ... and the view operations that lead from there to here
+    _seen: int = 0  # of a view: the base's number of histories when _edge was found
+    _histories: int = 0  # of a base: how often an in-place operation gave it a new history
+    _hooks: dict | None = None
+    _post_hooks: dict | None = None
+    _retains: bool = False
+    order = None  # a node has a number here; the engine tells leaves by its absence
+    __array_priority__ = 1000  # NumPy arrays leave `array * tensor` to the tensor
+
+    def __new__(cls, data: Any = None, *args: Any, **kwargs: Any) -> Any:
+        from minitorch.creation import legacy_tensor
+
+        return legacy_tensor(cls, data, *args, **kwargs)
+
+    # ---- what it is
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return Size(self._data.shape)
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> dtypes.DType:
+        return dtypes.of_numpy(self._data.dtype)
+
+    @property
+    def device(self) -> Device:
+        return device_of(self._data)
+
+    @property
+    def is_cuda(self) -> bool:
+        return not isinstance(self._data, np.ndarray)
+
+    @property
+    def itemsize(self) -> int:
+        return self._data.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self._data.nbytes
+
+    layout = "torch.strided"
+    is_sparse = is_quantized = is_meta = is_mps = False
+
+    # ---- its place in the graph
+
+    @property
+    def requires_grad(self) -> bool:
+        if self._base is not None:
+            refresh_view(self)
+        return self._edge is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Makes ``backward`` fill (or no longer fill) ``self.grad``.
+
+        Raises:
+            RuntimeError: the tensor is not of floating point, or it was computed from others and the flag goes off.
+        """
+        if not requires_grad:
+            if not self.is_leaf:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            self._edge = None
+        elif not self.requires_grad:
+            if self._data.dtype.kind != "f":
+                raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {self.dtype}")
+            self._edge = LEAF
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was not computed by a recorded operation."""
+        return not self.requires_grad or self._edge is LEAF
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node that computed this tensor, ``None`` for a leaf."""
+        return None if self.is_leaf else self._edge.public()
+
+    @property
+    def output_nr(self) -> int:
+        return 0 if self.is_leaf else getattr(self._edge, "index", 0)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient, ``None`` before the first ``backward``."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad must be a Tensor or None, got {type(value).__name__}")
+            if value.shape != self.shape:
+                raise RuntimeError(f"assigned grad has shape {list(value.shape)}, the tensor has {list(self.shape)}")
+            if value.dtype is not self.dtype or value.device != self.device:
+                raise RuntimeError(
+                    f"assigned grad is {value.dtype} on {value.device}, the tensor is {self.dtype} on {self.device}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def _version(self) -> int:
+        return self._version_counter[0]
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory outside the graph: changing it is not noticed by autograd."""
+        return wrap(self._data)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"data must be a Tensor, not {type(value).__name__}")
+        self._data = value._data
+
+    def detach(self) -> Tensor:
+        """The same memory outside the graph; in-place changes are still noticed."""
+        out = wrap(self._data)
+        out._version_counter = self._version_counter
+        return out
+
+    def backward(
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:
+        """Adds to ``grad`` of every leaf the derivative of this tensor by it.
+
+        Args:
+            gradient: the derivative by this tensor, same shape; may be left out for one element.
+            retain_graph: keep what the graph saved for another ``backward``; default: ``create_graph``.
+            create_graph: record the backward pass itself, for derivatives of higher order.
+            inputs: fill ``grad`` of these tensors only.
+
+        Raises:
+            RuntimeError: it needs no gradient, ``gradient`` is missing or misshapen, the graph was freed, or a
+                tensor that is needed was changed in place.
+
+        >>> import minitorch as torch
+        >>> x = torch.tensor([1., 2.], requires_grad=True)
+        >>> (x ** 2).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        from minitorch.core.engine import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Keeps the gradient of a computed tensor in ``grad``."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if not self.is_leaf:
+            self._retains = True
+            self._edge.retain(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._retains
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
+        """Calls ``hook(grad)`` when the gradient by this tensor is known; what it returns replaces the gradient.
+
+        Returns a handle whose ``remove()`` takes the hook away.
+        """
+        from minitorch.core.node import add_hook
+
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return add_hook(self if self._edge is LEAF else self._edge, "_hooks", hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Any:
+        """Calls ``hook(tensor)`` after ``backward`` has added to ``tensor.grad``.  Leaf tensors only."""
+        from minitorch.core.node import add_hook
+
+        if self._edge is not LEAF:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return add_hook(self, "_post_hooks", hook)
+
+    # ---- Python's protocols
+
+    def __repr__(self) -> str:
+        from minitorch.core.printing import tensor_repr
+
+        return tensor_repr(self)
+
+    def __format__(self, spec: str) -> str:
+        if spec and self._data.ndim == 0:
+            return format(self.item(), spec)
+        return format(repr(self), spec)
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Any:
+        if self._data.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            what = "no values" if self._data.size == 0 else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.size != 1 or self._data.dtype.kind not in "iu":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    __hash__ = object.__hash__
+
+    def item(self) -> Any:
+        """The only element as a Python number.
+
+        Raises:
+            RuntimeError: the tensor has not exactly one element.
+        """
+        if self._data.size != 1:
+            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The array itself: memory is shared with the tensor.
+
+        Raises:
+            RuntimeError: the tensor requires grad (use ``detach()``).
+            TypeError: it is not on the CPU (use ``cpu()``).  ``force=True`` does both.
+        """
+        if force:
+            return to_host(self._data)
+        if not isinstance(self._data, np.ndarray):
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. "
+                "Use Tensor.cpu() to copy the tensor to host memory first."
+            )
+        if self.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        return np.array(array, dtype=dtype, copy=True) if copy else np.asarray(array, dtype=dtype)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+        return wrap(np.asarray(array))
+
+    def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self._data.__dlpack__(stream=stream, **options)
+
+    def __dlpack_device__(self) -> tuple:
+        return self._data.__dlpack_device__()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from minitorch.creation import rebuild_tensor
+
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled or deep-copied; detach() it first")
+        array = to_host(self._data)
+        return (rebuild_tensor, (type(self), array, str(self.device), self.requires_grad, self.__dict__.get("_grad")))
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment; detach() the tensor first"
+            )
+        out = object.__new__(type(self))
+        out._data, out._edge, out._version_counter = self._data.copy(), self._edge, [0]
+        if self._grad is not None:
+            out._grad = self._grad.detach().clone()
+        memo[id(self)] = out
+        return out
+
+    if TYPE_CHECKING:  # what minitorch.methods binds
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: Any) -> None: ...
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def __and__(self, other: Any) -> Tensor: ...
+        def __or__(self, other: Any) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+
+
+_new = object.__new__
+_ndarray = np.ndarray
+
+
+def wrap(array: Any) -> Tensor:
+    """A tensor around an array, without a copy."""
+    out = _new(Tensor)
+    out._data = array if type(array) is _ndarray else as_array(array)
+    out._edge = None
+    out._version_counter = [0]
+    return out
+
+
+def edge_of(tensor: Tensor) -> Any:
+    """Where the gradient of ``tensor`` goes: ``None``, a node, or the tensor itself if it is a leaf."""
+    if tensor._base is not None:
+        refresh_view(tensor)
+    edge = tensor._edge
+    return tensor if edge is LEAF else edge
+
+
+def refresh_view(view: Tensor) -> None:
+    """After an in-place operation gave the base of a view a new history, finds the view's place in it."""
+    base = view._base
+    if base is None or view._seen == base._histories:
+        return
+    from minitorch.core.grad_mode import enable_grad
+
+    with enable_grad():
+        again = base
+        for function, arguments in view._steps:
+            again = function(again, *arguments)
+    view._edge = again._edge
+    view._seen = base._histories
