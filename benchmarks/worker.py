@@ -30,7 +30,11 @@ def resident_mib(field: str) -> float:
                     return int(line.split()[1]) / 1024
     except OSError:
         pass
-    import resource  # elsewhere only the highest is known; macOS counts in bytes
+    try:
+        import resource
+    except ImportError:  # Windows tells neither without help
+        return float("nan")
+    # Elsewhere only the highest is known; macOS counts in bytes.
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
