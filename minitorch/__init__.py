@@ -1,2 +1,99 @@
-from minitorch import methods
+"""minitorch: PyTorch's names and behaviour on NumPy and CuPy, small enough to read.
+
+    import minitorch as torch
+"""
+
+from __future__ import annotations
+
+from minitorch import autograd, cuda, methods
+from minitorch.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minitorch.core.device import Device as device
+from minitorch.core.device import get_default_device, set_default_device
+from minitorch.core.dtype import DType as dtype
+from minitorch.core.dtype import (
+    bool_,
+    finfo,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    set_default_dtype,
+    uint8,
+)
+from minitorch.core.promotion import promote_types
+from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor
+from minitorch.creation import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    arange,
+    as_tensor,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    full,
+    full_like,
+    is_tensor,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    set_default_tensor_type,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from minitorch.ops.elementwise import add, exp, mul, neg, pow, relu, sub, tanh
+from minitorch.ops.linalg import mm
+from minitorch.ops.reduction import sum
+from minitorch.ops.shape import permute, reshape, transpose
+from minitorch.random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from minitorch.sampling import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
+
+# Python's names for the types, as PyTorch has them
+bool, float, double, half = bool_, float32, float64, float16
+short, int, long = int16, int32, int64
+
+from minitorch.version import __version__

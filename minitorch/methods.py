@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minitorch import creation, sampling
 from minitorch.core.op import inplace
 from minitorch.core.tensor import Tensor
 from minitorch.ops import conversion, elementwise, linalg, reduction, shape
@@ -12,6 +13,8 @@ METHODS = {
     shape: "reshape expand permute transpose",
     linalg: "mm",
     conversion: "clone to",
+    creation: "new new_tensor new_zeros new_ones new_empty new_full",
+    sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
 INPLACE = {elementwise: "add sub mul neg pow exp relu tanh"}
 OPERATORS = {

@@ -1,3 +1,3 @@
-"""The one place that states the version: the package and its metadata both read it here."""
+"""The version, in one place."""
 
 __version__ = "0.1.0"
