@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minitorch import creation, sampling
-from minitorch.core.op import inplace
+from minitorch.core.inplace import inplace
 from minitorch.core.tensor import Tensor
 from minitorch.ops import conversion, elementwise, linalg, reduction, shape
 

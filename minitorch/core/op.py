@@ -15,18 +15,12 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.array_module import as_array
+from minitorch.backend.strided import shares_memory
 from minitorch.core import promotion
 from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import state
-from minitorch.core.node import (
-    Node,
-    OutputNode,
-    bump_version,
-    changed_in_place,
-    node_numbers,
-    replaced,
-)
-from minitorch.core.tensor import LEAF, Tensor, edge_of, refresh_view, wrap
+from minitorch.core.node import Node, OutputNode, changed_in_place, node_numbers, replaced
+from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
 
 #: annotation of the arguments that are tensors; they come first
 Array = Any
@@ -100,7 +94,7 @@ class Plan:
             rule = spec.rules.get(spec.params[index])
             if rule is None:
                 continue
-            wanted = [keep.setdefault(spec.source(name), len(keep)) for name in _rule_arguments(rule)]
+            wanted = [keep.setdefault(spec.source(name), len(keep)) for name in rule_arguments(rule)]
             self.rules.append((index, rule, wanted))
         self.keep = tuple(keep)
         self.kinds = tuple(kind for kind, _ in keep)
@@ -108,7 +102,7 @@ class Plan:
         self.single = self.rules[0][1] if spec.inputs == 1 and not spec.takes_list else None
 
 
-def _rule_arguments(rule: Callable) -> list[str]:
+def rule_arguments(rule: Callable) -> list[str]:
     return list(inspect.signature(rule).parameters)[1:]
 
 
@@ -334,7 +328,7 @@ def op(
             for key, rule in functions.items():
                 if key not in spec.params[: spec.inputs]:
                     raise TypeError(f"{spec.name} has no tensor input {key!r}")
-                for argument in _rule_arguments(rule):
+                for argument in rule_arguments(rule):
                     spec.source(argument)
                 spec.rules[key] = rule
             return call
@@ -473,154 +467,19 @@ def _mark_views(call: Callable, args: tuple, out: Any) -> None:
     """Ties results that share the memory of the first argument to it."""
     source = args[0]
     memory = source._data
-    owner = memory if memory.base is None else memory.base
     for index, view in enumerate(out if isinstance(out, tuple) else (out,)):
-        found = view._data
-        if found is not memory and found.base is not memory and (found.base is None or found.base is not owner):
+        if not shares_memory(view._data, memory):
             continue
         view._version_counter = source._version_counter
-        if state.enabled and found.dtype.kind == "f":
-            step = (_take, (call, args[1:], index)) if isinstance(out, tuple) else (call, args[1:])
+        if state.enabled and memory.dtype.kind == "f":
             root = source if source._base is None else source._base
             view._base = root
-            view._steps = (*source._steps, step)
             view._seen = root._histories
+            if isinstance(out, tuple):
+                view._steps = (source._steps, _take, (call, args[1:], index))
+            else:
+                view._steps = (source._steps, call, args[1:])
 
 
 def _take(source: Tensor, call: Callable, arguments: tuple, index: int) -> Tensor:
     return call(source, *arguments)[index]
-
-
-# ---- in place
-
-
-def inplace(function: Callable, name: str | None = None) -> Callable:
-    """The in-place variant of an op: writes the result over its first argument and returns it.
-
-    Raises (by the variant):
-        RuntimeError: a leaf (or a view of one) that requires grad; a result of another shape or of a higher category.
-    """
-    name = name or function.__name__ + "_"
-
-    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        recording = state.enabled
-        if recording:
-            refuse_leaf(self)
-        target = self
-        if recording and _saves_first_input(function) and _needs_grad(self, *args, *kwargs.values()):
-            # A rule may need the values that are about to be overwritten.
-            target = _copy_with_history(self)
-        result = function(target, *args, **kwargs)
-        return assign(self, result, name)
-
-    call.__name__ = name
-    call.__doc__ = f"In-place version of :func:`{function.__name__}`; returns ``self``."
-    return call
-
-
-def _saves_first_input(function: Callable) -> bool:
-    spec = getattr(function, "spec", None)
-    if spec is None:
-        return True
-    first = spec.params[0]
-    return any(first in _rule_arguments(rule) for rule in spec.rules.values())
-
-
-def _needs_grad(*values: Any) -> bool:
-    return any(isinstance(x, Tensor) and x.requires_grad for x in values)
-
-
-def _copy_with_history(tensor: Tensor) -> Tensor:
-    edge = edge_of(tensor)
-    out = wrap(tensor._data.copy())
-    out._edge = edge
-    return out
-
-
-def refuse_leaf(tensor: Tensor) -> None:
-    """Raises if writing into ``tensor`` would lose the gradient of a leaf."""
-    if tensor._edge is LEAF:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation. "
-            "Do it inside `with minitorch.no_grad():` or on tensor.detach()."
-        )
-    if tensor._base is not None and tensor._base._edge is LEAF:
-        raise RuntimeError(
-            "a view of a leaf Variable that requires grad is being used in an in-place operation. "
-            "Do it inside `with minitorch.no_grad():` or on tensor.detach()."
-        )
-
-
-def assign(target: Tensor, result: Tensor, name: str) -> Tensor:
-    """Writes ``result`` into ``target``'s memory and gives ``target`` (and what shares its memory) its history."""
-    new, memory = result._data, target._data
-    if new.shape != memory.shape:
-        raise RuntimeError(
-            f"{name}: output with shape {list(memory.shape)} doesn't match the broadcast shape {list(new.shape)}"
-        )
-    if of_numpy(new.dtype).rank > of_numpy(memory.dtype).rank:
-        raise RuntimeError(
-            f"{name}: result type {of_numpy(new.dtype)} can't be cast to the desired output type {of_numpy(memory.dtype)}"
-        )
-    edge = result._edge if state.enabled else None
-    if edge is not None and new.dtype != memory.dtype:
-        edge = result.to(of_numpy(memory.dtype))._edge
-    write(memory, new, name)
-    bump_version(target)
-    if state.enabled:
-        set_history(target, edge)
-    return target
-
-
-def write(memory: Any, values: Any, name: str) -> None:
-    """Copies values (array or number) into an array.
-
-    Raises:
-        RuntimeError: several elements of the array share one memory location, as after ``expand``.
-    """
-    if not getattr(memory.flags, "writeable", True):
-        raise RuntimeError(
-            f"{name}: unsupported operation: more than one element of the written-to tensor refers to a single memory "
-            "location, or the memory is read-only. Please clone() the tensor before performing the operation."
-        )
-    memory[...] = values
-
-
-def set_history(target: Tensor, edge: Any) -> None:
-    """``target`` was overwritten by what ``edge`` computed."""
-    base = target._base
-    if base is None:
-        if edge is not None or target._edge is not None:
-            target._edge = edge
-            target._histories += 1
-        return
-    base_edge = edge_of(base)
-    if base_edge is None and edge is None:
-        return
-    node = CopySlices((base_edge, edge), target._steps)
-    base._edge = node
-    base._histories += 1
-    refresh_view(target)
-
-
-class CopySlices(Node):
-    """A view of a tensor was overwritten: its gradient goes to what was written, the rest's to the old history."""
-
-    __slots__ = ("steps",)
-
-    def __init__(self, edges: Sequence[Any], steps: tuple) -> None:
-        super().__init__(edges)
-        self.steps = steps
-
-    def backward(self, g: Any) -> Sequence[Any]:
-        region = g
-        for function, arguments in self.steps:
-            region = function(region, *arguments)
-        rest = None
-        if self.edges[0] is not None:
-            rest = g.clone()
-            hole = rest
-            for function, arguments in self.steps:
-                hole = function(hole, *arguments)
-            hole.zero_()
-        return (rest, region.clone() if self.edges[1] is not None else None)

@@ -41,7 +41,7 @@ class Tensor:
     _version_counter: list
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the tensor that owns the memory ...
-    _steps: tuple = ()  # ... and the view operations that lead from there to here
+    _steps: tuple = ()  # ... and the view operations from there to here: (those before, function, arguments) or ()
     _seen: int = 0  # of a view: the base's number of histories when _edge was found
     _histories: int = 0  # of a base: how often an in-place operation gave it a new history
     _hooks: dict | None = None
@@ -403,8 +403,17 @@ def refresh_view(view: Tensor) -> None:
     from minitorch.core.grad_mode import enable_grad
 
     with enable_grad():
-        again = base
-        for function, arguments in view._steps:
-            again = function(again, *arguments)
+        again = replay(base, view._steps)
     view._edge = again._edge
     view._seen = base._histories
+
+
+def replay(tensor: Tensor, steps: tuple) -> Tensor:
+    """Applies the view operations of another tensor to ``tensor``."""
+    chain = []
+    while steps:
+        chain.append(steps)
+        steps = steps[0]
+    for _, function, arguments in reversed(chain):
+        tensor = function(tensor, *arguments)
+    return tensor
