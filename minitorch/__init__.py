@@ -70,6 +70,7 @@ from minitorch.ops.elementwise import add, exp, mul, neg, pow, relu, sub, tanh
 from minitorch.ops.linalg import mm
 from minitorch.ops.reduction import sum
 from minitorch.ops.shape import permute, reshape, transpose
+from minitorch.ops.softmax import log_softmax, softmax
 from minitorch.random import (
     Generator,
     default_generator,

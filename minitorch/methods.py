@@ -5,7 +5,7 @@ from __future__ import annotations
 from minitorch import creation, sampling
 from minitorch.core.inplace import inplace
 from minitorch.core.tensor import Tensor
-from minitorch.ops import conversion, elementwise, linalg, reduction, shape
+from minitorch.ops import conversion, elementwise, linalg, reduction, shape, softmax
 
 METHODS = {
     elementwise: "add sub mul neg pow exp relu tanh gt",
@@ -13,6 +13,7 @@ METHODS = {
     shape: "reshape expand permute transpose",
     linalg: "mm",
     conversion: "clone to",
+    softmax: "softmax log_softmax",
     creation: "new new_tensor new_zeros new_ones new_empty new_full",
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }

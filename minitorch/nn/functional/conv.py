@@ -1,0 +1,253 @@
+"""Convolution over 1, 2 or 3 spatial dimensions, and the checks that transposed convolution shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
+from minitorch.core.dtype import of_numpy
+from minitorch.core.op import Array, op
+from minitorch.core.tensor import Tensor
+
+Ints = tuple[int, ...]
+Pads = tuple[tuple[int, int], ...]
+
+
+@op("ConvolutionBackward0")
+def _conv(input: Array, weight: Array, bias: Array | None, stride, padding, dilation, groups):
+    return conv_forward(input, weight, stride, padding, dilation, groups, bias)
+
+
+@op("ConvolutionBackward0")
+def _conv_input_grad(g: Array, weight: Array, spatial, stride, padding, dilation, groups):
+    return conv_input_grad(g, weight, spatial, stride, padding, dilation, groups)
+
+
+@op("ConvolutionBackward0")
+def _conv_weight_grad(input: Array, g: Array, kernel, stride, padding, dilation, groups):
+    return conv_weight_grad(input, g, kernel, stride, padding, dilation, groups)
+
+
+def _sum_channels(g: Tensor) -> Tensor:
+    return g.sum((0, *range(2, g._data.ndim)))
+
+
+# A convolution is linear in the input and in the weight, so the three operations are each other's derivatives.
+_conv.rules(
+    input=lambda g, weight, input_shape, stride, padding, dilation, groups: _conv_input_grad(
+        g, weight, input_shape[2:], stride, padding, dilation, groups
+    ),
+    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
+        input, g, weight_shape[2:], stride, padding, dilation, groups
+    ),
+    bias=lambda g: _sum_channels(g),
+)
+_conv_input_grad.rules(
+    g=lambda h, weight, stride, padding, dilation, groups: _conv(
+        h, weight, None, stride, padding, dilation, groups
+    ),
+    weight=lambda h, g, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
+        h, g, weight_shape[2:], stride, padding, dilation, groups
+    ),
+)
+_conv_weight_grad.rules(
+    input=lambda h, g, input_shape, stride, padding, dilation, groups: _conv_input_grad(
+        g, h, input_shape[2:], stride, padding, dilation, groups
+    ),
+    g=lambda h, input, stride, padding, dilation, groups: _conv(
+        input, h, None, stride, padding, dilation, groups
+    ),
+)
+
+
+# ---- arguments
+
+
+def ntuple(value: Any, dims: int, name: str) -> Ints:
+    """One int for each spatial dimension.
+
+    Raises:
+        TypeError: not an int or a sequence of ints.
+        ValueError: another number of them.
+    """
+    if isinstance(value, int):
+        return (value,) * dims
+    try:
+        values = tuple([v.__index__() for v in value])
+    except (TypeError, AttributeError):
+        raise TypeError(f"{name} must be an int or a sequence of {dims} ints, got {value!r}") from None
+    if len(values) == 1:
+        return values * dims
+    if len(values) != dims:
+        raise ValueError(f"{name} must be an int or a sequence of {dims} ints, got {value!r}")
+    return values
+
+
+def pads_of(padding: Any, kernel: Ints, stride: Ints, dilation: Ints) -> Pads:
+    """The (before, after) padding of each dimension that an int, ints, "same" or "valid" stands for.
+
+    Raises:
+        ValueError: an unknown word, or "same" with a stride.
+    """
+    if isinstance(padding, str):
+        if padding == "valid":
+            return ((0, 0),) * len(kernel)
+        if padding != "same":
+            raise ValueError(f"Invalid padding string {padding!r}, should be one of 'valid', 'same' or ints")
+        if any(s != 1 for s in stride):
+            raise ValueError("padding='same' is not supported for strided convolutions")
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
+        return tuple([(t // 2, t - t // 2) for t in totals])
+    return tuple([(p, p) for p in ntuple(padding, len(kernel), "padding")])
+
+
+def check_geometry(stride: Ints, dilation: Ints, groups: int, pads: Sequence[tuple[int, int]]) -> None:
+    """Raises RuntimeError for a stride, dilation, padding or number of groups that no convolution can have."""
+    for name, values, least in (
+        ("stride", stride, 1),
+        ("dilation", dilation, 1),
+        ("groups", (groups,), 1),
+        ("padding", [p for pair in pads for p in pair], 0),
+    ):
+        if min(values) < least:
+            raise RuntimeError(f"convolution: {name} must be at least {least}, got {values}")
+
+
+def _describe(weight: Any, transposed: bool, groups: int) -> str:
+    dims = weight.ndim - 2
+    first, second = weight.shape[0], weight.shape[1] * groups
+    inputs, outputs = (first, second) if transposed else (second, first)
+    kernel = tuple(weight.shape[2:])
+    name = "ConvTranspose" if transposed else "Conv"
+    return f"{name}{dims}d({inputs} -> {outputs}, kernel_size={kernel}{'' if groups == 1 else f', groups={groups}'})"
+
+
+def _spatial_names(dims: int) -> str:
+    return {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
+
+
+def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, dims: int, transposed: bool) -> None:
+    """What does not fit, told before anything is computed."""
+    x, w = input._data, weight._data
+    if w.ndim != dims + 2:
+        raise RuntimeError(f"convolution: weight must have {dims + 2} dimensions, got shape {w.shape}")
+    name = _describe(w, transposed, groups)
+    channels = w.shape[0] if transposed else w.shape[1] * groups
+    if x.ndim not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"{name} got input of shape {x.shape}: expected {dims + 1} dimensions (C, {_spatial_names(dims)}) or "
+            f"{dims + 2} (N, C, {_spatial_names(dims)})"
+        )
+    if x.shape[-dims - 1] != channels:
+        raise RuntimeError(
+            f"{name} got input of shape {x.shape}: dimension {x.ndim - dims - 1} (channels) must be {channels}"
+        )
+    if w.shape[0] % groups:
+        raise RuntimeError(f"{name}: weight of shape {w.shape} cannot be divided into {groups} groups")
+    if x.dtype != w.dtype or x.dtype.kind != "f":
+        raise RuntimeError(
+            f"{name} got input of {of_numpy(x.dtype)}: its weight is {of_numpy(w.dtype)}; convert the input with "
+            ".to() (convolution needs floating-point numbers)"
+        )
+    if bias is not None:
+        outputs = w.shape[1] * groups if transposed else w.shape[0]
+        if bias._data.shape != (outputs,):
+            raise RuntimeError(f"{name} got bias of shape {bias._data.shape}: it must be ({outputs},)")
+        if bias._data.dtype != w.dtype:
+            raise RuntimeError(
+                f"{name} got bias of {of_numpy(bias._data.dtype)}: its weight is {of_numpy(w.dtype)}"
+            )
+
+
+def conv_nd(
+    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Ints, pads: Pads, dilation: Ints, groups: int
+) -> Tensor:
+    """The convolution with arguments in full: what the layers call, with tuples that they made once."""
+    x, w = input._data, weight._data
+    dims = len(stride)
+    if x.ndim != dims + 2 or w.ndim != x.ndim or x.shape[1] != w.shape[1] * groups or x.dtype is not w.dtype:
+        _check(input, weight, bias, groups, dims, False)
+        if x.ndim == dims + 1:
+            return conv_nd(input.unsqueeze(0), weight, bias, stride, pads, dilation, groups).squeeze(0)
+    for n, k, d, (lo, hi) in zip(x.shape[2:], w.shape[2:], dilation, pads):
+        if n + lo + hi < d * (k - 1) + 1:
+            padded = tuple([n + lo + hi for n, (lo, hi) in zip(x.shape[2:], pads)])
+            reach = tuple([d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation)])
+            raise RuntimeError(
+                f"{_describe(w, False, groups)} got input of shape {x.shape}: its spatial size with padding, {padded}, "
+                f"is smaller than the kernel, {reach}; pad the input or use fewer layers that shrink it"
+            )
+    return _conv(input, weight, bias, stride, pads, dilation, groups)
+
+
+def _convolution(
+    dims: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
+    pads = pads_of(padding, weight._data.shape[2:], strides, dilations)
+    check_geometry(strides, dilations, groups, pads)
+    _check(input, weight, bias, groups, dims, False)
+    return conv_nd(input, weight, bias, strides, pads, dilations, groups)
+
+
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution (cross-correlation) along one dimension: see :func:`conv2d`.
+
+    Shape: input (N, C, L) or (C, L), weight (O, C / groups, kL).
+    """
+    return _convolution(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Slides ``weight`` over ``input`` (cross-correlation) and adds ``bias``.
+
+    Shape: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kH, kW), bias (O,) -> (N, O, H', W') with
+    ``H' = (H + 2·padding - dilation·(kH - 1) - 1) // stride + 1``.
+
+    Args:
+        padding: zeros on both sides of each dimension; ``"same"`` keeps the size (stride 1), ``"valid"`` adds none.
+        groups: input and output channels fall into this many groups that do not see each other.
+
+    Raises:
+        RuntimeError: shapes or dtypes do not fit, or the kernel is larger than the padded input.
+
+    >>> import minitorch as torch
+    >>> x = torch.arange(9.).reshape(1, 1, 3, 3)
+    >>> torch.nn.functional.conv2d(x, torch.ones(1, 1, 2, 2))
+    tensor([[[[ 8., 12.],
+              [20., 24.]]]])
+    """
+    return _convolution(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution over three dimensions: see :func:`conv2d`.
+
+    Shape: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, kD, kH, kW).
+    """
+    return _convolution(3, input, weight, bias, stride, padding, dilation, groups)

@@ -1,0 +1,103 @@
+"""What losses share: the ``reduction`` argument, and how a target may differ from its input."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minitorch.core.dtype import of_numpy
+from minitorch.core.tensor import Tensor
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """``reduction``, unless one of the two flags that were there before it is given.
+
+    Raises:
+        ValueError: an unknown word.
+    """
+    if size_average is not None or reduce is not None:
+        warnings.warn("size_average and reduce are deprecated: use reduction='none', 'mean' or 'sum'", stacklevel=4)
+        if reduce is False:
+            return "none"
+        return "sum" if size_average is False else "mean"
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction!r} is not a valid value for reduction: use 'none', 'mean' or 'sum'")
+    return reduction
+
+
+def reduced(values: Any, reduction: str) -> Any:
+    """An array of losses, reduced."""
+    if reduction == "mean":
+        return values.mean()
+    return values.sum() if reduction == "sum" else values
+
+
+def reduce_tensor(values: Tensor, reduction: str) -> Tensor:
+    """A tensor of losses, reduced."""
+    if reduction == "mean":
+        return values.mean()
+    return values.sum() if reduction == "sum" else values
+
+
+def per_element(g: Tensor, reduction: str, shape: tuple) -> Tensor:
+    """The gradient of each loss, for the gradient ``g`` of the reduced one."""
+    if reduction == "mean":
+        size = int(np.prod(shape))
+        return g * (1.0 / size) if size else g
+    return g
+
+
+def matched(name: str, input: Tensor, target: Any, what: str = "target") -> tuple[Tensor, Tensor]:
+    """``input`` and ``target`` with one shape and one floating-point dtype.
+
+    Raises:
+        TypeError: ``target`` is no tensor.
+        ValueError: broadcasting would enlarge the result beyond the input, which is nearly always a mistake.
+        RuntimeError: shapes do not broadcast, or the input is not of floating point.
+    """
+    if not isinstance(target, Tensor) or not isinstance(input, Tensor):
+        wrong = (what, target) if isinstance(input, Tensor) else ("input", input)
+        raise TypeError(f"{name}(): argument '{wrong[0]}' must be Tensor, not {type(wrong[1]).__name__}")
+    x, t = input._data, target._data
+    if x.shape == t.shape and x.dtype is t.dtype and x.dtype.kind == "f":
+        return input, target
+    if x.shape != t.shape:
+        _check_shapes(name, x.shape, t.shape, what)
+        if t.size != 1:
+            warnings.warn(
+                f"{name}: using a {what} size ({list(t.shape)}) that is different to the input size "
+                f"({list(x.shape)}); it is repeated to that size",
+                stacklevel=4,
+            )
+        target = target.expand(x.shape)
+    if x.dtype.kind != "f":
+        if t.dtype.kind != "f":
+            raise RuntimeError(
+                f"{name}() got input of {of_numpy(x.dtype)} and {what} of {of_numpy(t.dtype)}: expected floating-point "
+                "numbers; convert with .float()"
+            )
+        return input.to(of_numpy(t.dtype)), target
+    if x.dtype != t.dtype:
+        if t.dtype.kind == "f" and t.dtype.itemsize > x.dtype.itemsize:
+            return input.to(of_numpy(t.dtype)), target
+        target = target.to(of_numpy(x.dtype))
+    return input, target
+
+
+def _check_shapes(name: str, shape: tuple, target: tuple, what: str) -> None:
+    try:
+        result = np.broadcast_shapes(shape, target)
+    except ValueError:
+        raise RuntimeError(
+            f"{name}() got input of shape {shape} and {what} of shape {target}: they must be equal"
+        ) from None
+    if result != shape:
+        raise ValueError(
+            f"{name}() got input of shape {shape} and {what} of shape {target}: broadcasting them would compare every "
+            f"element with many and give {result}; use {what}.reshape{shape} or input.squeeze() so that both have one "
+            "shape"
+        )
