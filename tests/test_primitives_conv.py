@@ -1,4 +1,4 @@
-"""Convolution on arrays: against a loop that spells the sum out, against PyTorch, and each replacement against its portable version."""
+"""Convolution on arrays: against loops that spell the sum out, PyTorch, and replacements against portable versions."""
 
 import itertools
 
@@ -136,7 +136,9 @@ def test_strided_and_read_only_arrays(case):
 def test_results_are_not_scratch_memory():
     x, w, _, gy, how = arrays("same", "float32")
     results = [
-        conv_forward(x, w, *how), conv_input_grad(gy, w, x.shape[2:], *how), conv_weight_grad(x, gy, w.shape[2:], *how)
+        conv_forward(x, w, *how),
+        conv_input_grad(gy, w, x.shape[2:], *how),
+        conv_weight_grad(x, gy, w.shape[2:], *how),
     ]
     copies = [a.copy() for a in results]
     conv_forward(x + 1, w, *how)

@@ -3,16 +3,50 @@
 Each has a portable version in array calls alone; :mod:`.registry` says how a backend replaces one by something faster.
 """
 
+from minitorch.backend.primitives.adaptive_pooling import (
+    adaptive_avg_pool_backward,
+    adaptive_avg_pool_forward,
+    adaptive_max_pool_forward,
+)
 from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
+from minitorch.backend.primitives.pooling import (
+    avg_pool_backward,
+    avg_pool_forward,
+    max_pool_backward,
+    max_pool_forward,
+    max_pool_gather,
+    max_pool_indices,
+    pool_output_shape,
+)
 from minitorch.backend.primitives.registry import forget_replacements, primitive
+from minitorch.backend.primitives.scatter import index_put_add, segment_add
+from minitorch.backend.primitives.special import digamma, erf, erfc, erfinv, lgamma, polygamma
 from minitorch.backend.primitives.workspace import release_scratch
 
 __all__ = [
+    "adaptive_avg_pool_backward",
+    "adaptive_avg_pool_forward",
+    "adaptive_max_pool_forward",
+    "avg_pool_backward",
+    "avg_pool_forward",
     "conv_forward",
     "conv_input_grad",
     "conv_output_shape",
     "conv_weight_grad",
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
     "forget_replacements",
+    "index_put_add",
+    "lgamma",
+    "max_pool_backward",
+    "max_pool_forward",
+    "max_pool_gather",
+    "max_pool_indices",
+    "polygamma",
+    "pool_output_shape",
     "primitive",
     "release_scratch",
+    "segment_add",
 ]

@@ -1,4 +1,4 @@
-"""Adaptive pooling: the windows follow from the output's size (window i covers ⌊i·n/m⌋ up to ⌈(i+1)·n/m⌉ of n elements)."""
+"""Adaptive pooling: the windows follow from the output's size.  Window i of m covers ⌊i·n/m⌋ up to ⌈(i+1)·n/m⌉ of n."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def adaptive_max_pool_forward(x: Any, output_size: Ints) -> tuple[Any, Any]:
 
 
 def _window_indices(spatial: Ints, output_size: Ints) -> np.ndarray:
-    """Flat indices of each window's elements, row-major: (outputs, taps).  A shorter window repeats its last element."""
+    """Flat indices of each window's elements, row-major: (outputs, taps).  Short windows repeat their last element."""
     outputs = taps = 1
     total = np.zeros((1, 1), np.int64)
     for n, m in zip(spatial, output_size):
@@ -100,7 +100,8 @@ def _sum_adaptive(xp: Any, x: Any, sizes: Ints) -> Any:
         total = xp.take(x, xp.asarray(first), axis=axis)
         for tap in range(1, int(length.max())):
             inside = xp.asarray(tap < length).reshape(-1, *tail)
-            total += xp.where(inside, xp.take(x, xp.asarray(np.minimum(first + tap, n - 1)), axis=axis), x.dtype.type(0))
+            taken = xp.take(x, xp.asarray(np.minimum(first + tap, n - 1)), axis=axis)
+            total += xp.where(inside, taken, x.dtype.type(0))
         x = total
     return xp.ascontiguousarray(x)
 

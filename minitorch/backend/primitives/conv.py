@@ -32,9 +32,7 @@ def _budget(xp: Any) -> int:
 
 
 @primitive
-def conv_forward(
-    x: Any, w: Any, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1, bias: Any = None
-) -> Any:
+def conv_forward(x: Any, w: Any, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1, bias: Any = None) -> Any:
     """The convolution (cross-correlation) of ``x`` with ``w``, plus ``bias`` (O,) if given."""
     xp = array_module(x)
     g = geometry(x.shape[2:], w.shape[2:], tuple(stride), tuple(padding), tuple(dilation))
@@ -155,6 +153,7 @@ def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int) -> Any:
     """The columns (n, C, taps, positions) of ``rows`` output rows from ``row`` on."""
     n, channels = tile.shape[:2]
     positions = g.positions(rows)
+    at: Ints
     if g.flat:
         at, at_steps = (positions,), (1,)
     else:

@@ -29,8 +29,8 @@ class Geometry:
 
     Two layouts of the columns (the positions at which every tap is read):
 
-    * *flat*, for stride 1: positions run on over row ends of the padded image, ``rows · width`` of them.  A tap is then
-      one contiguous run, shifted; the positions between ``S[-1]`` and ``P[-1]`` are junk that is dropped when copying out.
+    * *flat*, for stride 1: positions run on over the row ends of the padded image, so that a tap is one contiguous run,
+      shifted; the positions between ``S[-1]`` and ``P[-1]`` are junk that is dropped when copying out.
     * *windows*, for larger strides: exactly the output's positions, read with strides.
     """
 

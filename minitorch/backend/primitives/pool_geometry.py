@@ -16,7 +16,7 @@ def pool_output_shape(
 ) -> Ints:
     """The spatial shape of a pooling result.
 
-    ``ceil_mode`` also counts windows that reach beyond the padded input, if they start inside it or in the first padding.
+    ``ceil_mode`` also counts windows that reach beyond the padded input, if they start in the input or before it.
     """
     shape = []
     for n, k, s, (lo, hi), d in zip(input_spatial, kernel, stride, padding, dilation):
@@ -101,7 +101,7 @@ def divisors(
 
 @functools.lru_cache(maxsize=512)
 def adaptive_windows(size: int, output: int) -> tuple[np.ndarray, np.ndarray]:
-    """First index and length of each of ``output`` windows over ``size`` elements: from ⌊i·size/output⌋ to ⌈(i+1)·size/output⌉."""
+    """First index and length of each window: from ⌊i·size/output⌋ up to ⌈(i+1)·size/output⌉."""
     i = np.arange(output)
     first = i * size // output
     return first, -(-(i + 1) * size // output) - first

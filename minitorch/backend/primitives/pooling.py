@@ -1,13 +1,13 @@
-"""Pooling over 1, 2 or 3 spatial dimensions, forward and backward: maximum and average over windows, and adaptive ones.
+"""Pooling over windows of 1, 2 or 3 spatial dimensions, forward and backward: maximum and average.
 
-Shapes: ``x`` (N, C, \\*spatial) -> (N, C, \\*output); any number of leading dimensions will do.  ``stride``, ``dilation``:
-one int per dimension; ``padding``: one pair (before, after) per dimension.
+Shapes: ``x`` (N, C, \\*spatial) -> (N, C, \\*output); any number of leading dimensions will do.  ``stride`` and
+``dilation``: one int per dimension; ``padding``: one pair (before, after) per dimension.
 
 Where a maximum was found is told in one of two forms:
 
 * *flat*: int64, the index in the input's flattened plane, as ``return_indices=True`` shows it;
-* *compact*: the number of the tap inside its window, row-major, in one byte (more for windows above 256 taps).  An eighth
-  of the memory and a third of the time of the other; backward and gather then need the window's arguments too.
+* *compact*: the number of the tap inside its window, row-major, in one byte (four for windows above 256 taps).  An
+  eighth of the memory and a third of the time; backward and gather then need the window's arguments too.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def avg_pool_backward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Any:
-    """The gradient of the input of :func:`avg_pool_forward`: linear in ``gy``, and its transpose is the forward itself."""
+    """The gradient of the input of :func:`avg_pool_forward`; linear, and its transpose is the forward itself."""
     xp = array_module(gy)
     dims = len(kernel)
     w = windows(tuple(input_spatial), tuple(kernel), tuple(stride), tuple(padding), (1,) * dims, bool(ceil_mode))
@@ -232,7 +232,7 @@ def _bordered(xp: Any, w: Windows, tile: Any, fill: Any) -> Any:
 
 
 def _max_of_tile(xp: Any, w: Windows, tile: Any, y: Any, codes: Any) -> None:
-    """Maxima and the taps they came from.  Taps are copied first: on contiguous arrays the rest is many times faster."""
+    """Maxima and the taps they came from.  Taps are copied first: the rest is far faster on contiguous arrays."""
     y[...] = tile[(slice(None), *w.slices[0])]
     tap = scratch(xp, "pool.tap", y.shape, y.dtype)
     if codes is None:
