@@ -32,6 +32,7 @@ from minitorch.core.dtype import (
     set_default_dtype,
     uint8,
 )
+from minitorch.core.printing import get_printoptions, set_printoptions
 from minitorch.core.promotion import promote_types
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor
