@@ -68,7 +68,7 @@ def as_strided(array: Any, shape: Sequence[int], strides: Sequence[int], offset:
     reach = offset + sum((n - 1) * s for n, s in zip(shape, strides)) + 1 if all(shape) else offset
     if offset < 0 or any(s < 0 for s in strides) or reach > owner.size:
         raise RuntimeError(
-            f"as_strided: sizes {list(shape)}, strides {list(strides)} and storage offset {offset} need {reach} elements, "
+            f"as_strided: sizes {list(shape)}, strides {list(strides)} and storage offset {offset} reach element {reach}, "
             f"out of bounds for storage of {owner.size}"
         )
     flat = owner.ravel(order="K")

@@ -40,8 +40,8 @@ def run(
             for edge, g in zip(edges, grads):
                 if edge is None or g is None or (useful is not None and edge not in useful):
                     continue
-                before = pending.get(edge)
-                if before is not None:
+                if edge in pending:
+                    before = pending[edge]
                     pending[edge] = before + g if create_graph else wrap(before._data + g._data)
                     continue
                 pending[edge] = g

@@ -18,6 +18,9 @@ class _State(threading.local):
 
 state = _State()
 
+#: empty until some thread first turns anomaly detection on: lets the hot path skip looking at its own thread's state
+anomaly_ever: list[bool] = []
+
 
 class _Mode:
     """Sets attributes of ``state`` inside ``with`` or around a decorated function or generator."""
@@ -26,6 +29,8 @@ class _Mode:
 
     def __init__(self, **changes: Any) -> None:
         self.changes = changes
+        if changes.get("anomaly"):
+            anomaly_ever[:] = [True]
         self.outer: list[dict[str, Any]] = []
 
     def __enter__(self) -> None:

@@ -47,6 +47,12 @@ def overwrite(function: Callable, name: str, self: Tensor, *args: Any) -> Tensor
     return assign(self, function(self, *args, True), name)
 
 
+def replace(function: Callable, name: str, self: Tensor, *args: Any) -> Tensor:
+    """:func:`overwrite` for an op that leaves no old element: the history of a view's old values ends here."""
+    refuse_write(self, name)
+    return assign(self, function(self if self._base is None else wrap(self._data), *args, True), name)
+
+
 def _saves_first_input(function: Callable, self: Tensor, args: tuple) -> bool:
     spec = getattr(function, "spec", None)
     if spec is None or any(x is self for x in args):

@@ -27,7 +27,8 @@ class Tensor:
 
     ``_data`` is the array; ``_edge`` is ``None`` (needs no gradient), ``LEAF``, or the node that computed it;
     ``_version`` is a list shared by all views of the same memory: ``[number of in-place changes]``, in anomaly mode
-    followed by where the last one happened.  What few tensors have (grad, hooks, the base of a view) is kept in the instance's dict.
+    followed by where the last one happened.  What few tensors have (grad, hooks, the base of a view) is kept in the
+    instance's dict.
 
     >>> import minitorch as torch
     >>> torch.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
