@@ -5,8 +5,8 @@
     python examples/lenet.py --data cifar10 --epochs 10 --device cuda
 
 Writes the weights, the state to resume from, and a picture of the learning curves.
-The network is that of LeCun et al., "Gradient-based learning applied to document recognition" (1998), section II.B, with
-ReLU and max pooling.
+The network is that of LeCun et al., "Gradient-based learning applied to document recognition" (1998), section II.B,
+with ReLU and max pooling.
 """
 
 import argparse
@@ -28,7 +28,7 @@ DATA = {
     "fashion": datasets.FashionMNIST,
     "cifar10": datasets.CIFAR10,
 }
-DEFAULT_EPOCHS = {"digits": 30, "mnist": 2, "fashion": 5, "cifar10": 5}
+EPOCHS = {"digits": 30, "mnist": 2, "fashion": 5, "cifar10": 5}
 
 
 def images_and_labels(data, root, train):
@@ -146,16 +146,16 @@ def parse_arguments():
     parser.add_argument("--data", choices=DATA, default="digits")
     parser.add_argument("--root", help="where data sets are kept (default: MINITORCH_DATA or ~/.cache/minitorch)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--epochs", type=int, help="default: " + ", ".join(f"{k} {v}" for k, v in DEFAULT_EPOCHS.items()))
+    parser.add_argument("--epochs", type=int, help=f"default: {', '.join(f'{k} {v}' for k, v in EPOCHS.items())}")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=0.02, help="highest learning rate of a one-cycle schedule")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--save", type=Path, default=Path("lenet.pt"), help="the weights; .state and .png go beside them")
+    parser.add_argument("--save", type=Path, default=Path("lenet.pt"), help="weights; .state and .png go beside")
     parser.add_argument("--resume", type=Path, help="a .state file of an earlier run with the same arguments")
     parser.add_argument("--short", action="store_true", help="one epoch on 256 images, to see that all works")
     arguments = parser.parse_args()
     if arguments.epochs is None:
-        arguments.epochs = DEFAULT_EPOCHS[arguments.data]
+        arguments.epochs = EPOCHS[arguments.data]
     if arguments.epochs < 1 or arguments.batch_size < 1:
         parser.error("--epochs and --batch-size must be at least 1")
     return arguments

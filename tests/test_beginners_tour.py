@@ -1,4 +1,4 @@
-"""The programs of the beginners' tour of PyTorch, with only the import changed; and the same run on PyTorch beside them.
+"""The programs of the beginners' tour of PyTorch, with only the import changed, and on PyTorch beside them.
 
 Each program is a function of the ``torch``-like module, so that what it prints and computes can be compared.
 """
@@ -254,7 +254,7 @@ def test_losses_follow_pytorch_for_200_steps(optimizer, model):
 
 
 def classifier(torch, torchvision, path):
-    """The image classifier of the tour on random images: loader, training loop, saved and loaded weights, per-class table."""
+    """The image classifier of the tour on random images: loader, training loop, weights saved and loaded."""
     transforms = torchvision.transforms
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))])
     data = torchvision.datasets.FakeData(24, (3, 32, 32), 10, transform=transform)

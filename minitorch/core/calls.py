@@ -98,6 +98,8 @@ def general_call(spec: Spec) -> Callable:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
+            if "out" in kwargs:
+                return into(kwargs.pop("out"), call(*args, **kwargs), spec.name)
             args = spec.bind(args, kwargs)
         if spec.takes_list:
             inputs = tuple(args[0])
@@ -158,6 +160,8 @@ def unary_call(spec: Spec) -> Callable:
 
     def call(input: Any, *params: Any, **kwargs: Any) -> Any:
         if kwargs or len(params) != extra:
+            if "out" in kwargs and "out" not in spec.params:
+                return into(kwargs.pop("out"), call(input, *params, **kwargs), spec.name)
             if params or kwargs or defaults is None:
                 input, *params = spec.bind((input, *params), kwargs)  # type: ignore[assignment]
             else:
@@ -195,6 +199,9 @@ def binary_call(spec: Spec) -> Callable:
 
     def call(input: Any, other: Any = inspect.Parameter.empty, *params: Any, **kwargs: Any) -> Any:
         if kwargs or len(params) != extra or other is inspect.Parameter.empty:
+            if "out" in kwargs and "out" not in spec.params:
+                given = () if other is inspect.Parameter.empty else (other,)
+                return into(kwargs.pop("out"), call(input, *given, *params, **kwargs), spec.name)
             if params or kwargs or defaults is None or other is inspect.Parameter.empty:
                 given = (input,) if other is inspect.Parameter.empty else (input, other, *params)
                 input, other, *params = spec.bind(given, kwargs)  # type: ignore[assignment]
@@ -244,6 +251,28 @@ def binary_call(spec: Spec) -> Callable:
         return out
 
     return call
+
+
+def into(out: Tensor, result: Tensor, name: str) -> Tensor:
+    """Puts ``result`` into ``out``, as the ``out=`` argument of functions asks for.
+
+    Raises:
+        TypeError: ``out`` is no Tensor.
+        RuntimeError: an operand requires grad, or ``out`` has another shape (an empty ``out`` takes the result's) or a
+            dtype that the result cannot be cast to.
+    """
+    from minitorch.core.inplace import assign
+
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    if state.enabled and (result.requires_grad or out.requires_grad):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
+    if out._data.size == 0 and out._data.shape != result._data.shape:
+        out._data = np.empty_like(result._data, dtype=out._data.dtype)
+    return assign(out, result, name)
 
 
 def _mark_views(call: Callable, args: tuple, out: Any) -> None:
