@@ -68,9 +68,64 @@ from minitorch.creation import (
     zeros_like,
 )
 from minitorch.ops.elementwise import add, exp, mul, neg, pow, relu, sub, tanh
-from minitorch.ops.linalg import mm
+from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
+from minitorch.ops.conversion import clone
+from minitorch.ops.joining import (
+    block_diag,
+    cat,
+    column_stack,
+    concat,
+    concatenate,
+    dstack,
+    hstack,
+    row_stack,
+    stack,
+    vstack,
+)
+from minitorch.ops.linalg import (
+    addbmm,
+    addmm,
+    addmv,
+    addr,
+    baddbmm,
+    bmm,
+    dot,
+    ger,
+    matmul,
+    mm,
+    mv,
+    outer,
+    vdot,
+)
+from minitorch.ops.masking import argwhere, masked_fill, masked_scatter, masked_select, nonzero, where
+from minitorch.ops.pieces import (
+    as_strided,
+    chunk,
+    dsplit,
+    hsplit,
+    narrow,
+    select,
+    split,
+    split_with_sizes,
+    tensor_split,
+    unbind,
+    vsplit,
+)
 from minitorch.ops.reduction import sum
-from minitorch.ops.shape import permute, reshape, transpose
+from minitorch.ops.shape import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_shapes,
+    broadcast_tensors,
+    broadcast_to,
+    flatten,
+    ravel,
+    reshape,
+    squeeze,
+    unflatten,
+    unsqueeze,
+)
 from minitorch.ops.softmax import log_softmax, softmax
 from minitorch.random import (
     Generator,

@@ -5,20 +5,49 @@ from __future__ import annotations
 from minitorch import creation, sampling
 from minitorch.core.inplace import inplace
 from minitorch.core.tensor import Tensor
-from minitorch.ops import conversion, elementwise, linalg, reduction, shape, softmax
+from minitorch.ops import (
+    axes,
+    conversion,
+    elementwise,
+    indexing,
+    linalg,
+    masking,
+    pieces,
+    reduction,
+    shape,
+    softmax,
+)
 
 METHODS = {
     elementwise: "add sub mul neg pow exp relu tanh gt",
     reduction: "sum",
-    shape: "reshape expand permute transpose",
-    linalg: "mm",
-    conversion: "clone to",
+    shape: "reshape view view_as reshape_as ravel flatten unflatten squeeze unsqueeze expand expand_as broadcast_to",
+    axes: "permute transpose swapaxes swapdims t movedim moveaxis",
+    pieces: "narrow select split split_with_sizes chunk tensor_split hsplit vsplit dsplit unbind unfold as_strided",
+    masking: "masked_fill masked_fill_ masked_select masked_scatter masked_scatter_ nonzero argwhere",
+    linalg: "mm bmm mv dot vdot outer ger matmul addmm addmv addr baddbmm addbmm "
+    "addmm_ addmv_ addr_ baddbmm_ addbmm_",
+    conversion: "clone to double half long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_",
     softmax: "softmax log_softmax",
     creation: "new new_tensor new_zeros new_ones new_empty new_full",
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
 INPLACE = {elementwise: "add sub mul neg pow exp relu tanh"}
+PROPERTIES = {
+    "T": axes.reversed_axes,
+    "mT": axes.matrix_transposed,
+    "H": axes.hermitian_transposed,
+    "mH": axes.matrix_transposed,
+}
+#: methods whose names mean something else in Python, and operators
 OPERATORS = {
+    "float": conversion.float_,
+    "int": conversion.int_,
+    "bool": conversion.bool_,
+    "where": masking.where_method,
+    "__getitem__": indexing.getitem,
+    "__setitem__": indexing.setitem,
+    "__matmul__": linalg.matmul,
     "__add__": elementwise.add,
     "__radd__": elementwise.add,
     "__sub__": elementwise.sub,
@@ -37,3 +66,5 @@ for _module, _names in INPLACE.items():
         setattr(Tensor, _name + "_", inplace(getattr(_module, _name)))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, _function)
+for _name, _function in PROPERTIES.items():
+    setattr(Tensor, _name, property(_function))

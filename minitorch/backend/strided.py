@@ -37,6 +37,23 @@ def expand(array: Any, shape: tuple[int, ...]) -> Any:
     return view
 
 
+def byte_strides(array: Any) -> tuple[int, ...]:
+    return tuple(array.strides)
+
+
+def windows(array: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
+    """A view from the first element of ``array`` on, with strides in bytes; the caller keeps it inside ``array``."""
+    if isinstance(array, np.ndarray):
+        view = np.lib.stride_tricks.as_strided(array, shape, strides)
+        # NumPy's own function hides whose memory it is: taking the view again through the owner says so.
+        start = _pointer(array) - _pointer(owner_of(array))
+        owner = owner_of(array)
+        if view.size and owner.flags.forc:
+            return np.ndarray(shape, array.dtype, owner.ravel(order="K"), start, strides)
+        return view
+    return array_module(array).lib.stride_tricks.as_strided(array, shape, strides)
+
+
 def element_strides(array: Any) -> tuple[int, ...]:
     """Strides counted in elements, as PyTorch counts them: a size of 1 or 0 has the stride of a contiguous array."""
     size = array.itemsize
