@@ -1,0 +1,21 @@
+"""Helpers around the core: ``data`` (data sets and loaders) and ``optional`` (packages that need not be there).
+
+``minitorch.utils.data`` is imported when it is first asked for: scripts use it after a bare ``import minitorch``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_LAZY = frozenset({"data"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

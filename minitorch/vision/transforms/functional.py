@@ -1,0 +1,401 @@
+"""Image transforms as functions without state.
+
+They take PIL images, tensors (..., C, H, W) and uint8 arrays (H, W) or (H, W, C), and return the kind they got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from minitorch.backend.array_module import array_module
+from minitorch.core.tensor import Tensor
+from minitorch.vision.transforms.color import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_gamma,
+    adjust_hue,
+    adjust_saturation,
+    autocontrast,
+    equalize,
+    invert,
+    posterize,
+    rgb_to_grayscale,
+    solarize,
+    to_grayscale,
+)
+from minitorch.vision.transforms.conversion import (
+    convert_image_dtype,
+    normalize,
+    pil_to_tensor,
+    to_pil_image,
+    to_tensor,
+)
+from minitorch.vision.transforms.images import (
+    check_image,
+    get_dimensions,
+    get_image_num_channels,
+    get_image_size,
+    image_axes,
+    is_pil,
+    like,
+    no_gradient,
+    pil,
+)
+from minitorch.vision.transforms.resampling import resize_array
+
+
+class InterpolationMode(Enum):
+    """How new pixels are made from old ones.  HAMMING, BOX and LANCZOS need antialiasing."""
+
+    NEAREST = "nearest"
+    NEAREST_EXACT = "nearest-exact"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    BOX = "box"
+    HAMMING = "hamming"
+    LANCZOS = "lanczos"
+
+
+_PIL_NUMBER = {"nearest": 0, "nearest-exact": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
+_BY_NUMBER = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def interpolation_mode(value: Any) -> InterpolationMode:
+    """An ``InterpolationMode`` from one or from Pillow's number for it.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if isinstance(value, InterpolationMode):
+        return value
+    if isinstance(value, int) and int(value) in _BY_NUMBER:
+        return InterpolationMode(_BY_NUMBER[int(value)])
+    raise TypeError(f"interpolation should be an InterpolationMode or a Pillow integer constant, got {value!r}")
+
+
+def output_size(size: Any, image_size: tuple[int, int], max_size: int | None = None) -> tuple[int, int]:
+    """(height, width) of a resized image: both as given, or, of one number, the shorter edge with the aspect kept."""
+    if not isinstance(size, int) and len(size) == 2:
+        return int(size[0]), int(size[1])
+    wanted = size if isinstance(size, int) else int(size[0])
+    height, width = image_size
+    short, long = sorted((height, width))
+    new_short, new_long = wanted, int(wanted * long / short)
+    if max_size is not None:
+        if max_size <= wanted:
+            raise ValueError(f"resize: max_size = {max_size} must be strictly greater than the requested size {wanted}")
+        if new_long > max_size:
+            new_short, new_long = int(max_size * new_short / new_long), max_size
+    return (new_short, new_long) if height <= width else (new_long, new_short)
+
+
+def resize(
+    img: Any,
+    size: int | Sequence[int],
+    interpolation: Any = InterpolationMode.BILINEAR,
+    max_size: int | None = None,
+    antialias: bool | None = True,
+) -> Any:
+    """The image at another size.
+
+    Args:
+        size: (height, width), or one number for the shorter edge; the aspect ratio then stays.
+        max_size: with one number: the longer edge is no longer than this.
+        antialias: average over what a new pixel covers when shrinking; PIL images always do.
+
+    Raises:
+        TypeError, ValueError: no image, no such size or interpolation.
+    """
+    check_image(img, "resize")
+    mode = interpolation_mode(interpolation)
+    if isinstance(size, Sequence) and len(size) not in (1, 2):
+        raise ValueError(f"resize: size should be an int or have 1 or 2 values, got {size}")
+    if max_size is not None and not isinstance(size, int) and len(size) != 1:
+        raise ValueError("resize: max_size should only be passed if size is one number")
+    _, height, width = get_dimensions(img)
+    new_height, new_width = output_size(size, (height, width), max_size)
+    if new_height < 1 or new_width < 1:
+        raise ValueError(f"resize: the image would have size ({new_height}, {new_width}); both must be at least 1")
+    if (new_height, new_width) == (height, width):
+        return img
+    if is_pil(img):
+        return img.resize((new_width, new_height), _PIL_NUMBER[mode.value])
+    no_gradient(img, "resize")
+    array, rows, columns = image_axes(img)
+    smooth = bool(antialias) or not isinstance(img, Tensor)  # array images behave as PIL images do
+    return like(img, resize_array(array, new_height, new_width, rows, columns, mode.value, smooth))
+
+
+def hflip(img: Any) -> Any:
+    """The mirror image, left and right exchanged."""
+    return _flip(img, horizontal=True)
+
+
+def vflip(img: Any) -> Any:
+    """The image upside down."""
+    return _flip(img, horizontal=False)
+
+
+def _flip(img: Any, horizontal: bool) -> Any:
+    check_image(img, "hflip" if horizontal else "vflip")
+    if is_pil(img):
+        return img.transpose(0 if horizontal else 1)  # FLIP_LEFT_RIGHT, FLIP_TOP_BOTTOM
+    array, rows, columns = image_axes(img)
+    if isinstance(img, Tensor) and img.requires_grad:
+        return img.flip(columns if horizontal else rows)
+    return like(img, array_module(array).flip(array, columns if horizontal else rows))
+
+
+def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
+    """The part of the image whose upper left corner is (top, left); what lies outside the image is 0."""
+    check_image(img, "crop")
+    if is_pil(img):
+        return img.crop((left, top, left + width, top + height))
+    _, image_height, image_width = get_dimensions(img)
+    around = (max(-left, 0), max(-top, 0), max(left + width - image_width, 0), max(top + height - image_height, 0))
+    if any(around):
+        img = pad(img, list(around))
+        top, left = max(top, 0), max(left, 0)
+    if isinstance(img, Tensor):
+        return img[..., top : top + height, left : left + width]
+    return img[top : top + height, left : left + width]
+
+
+def two_sizes(size: Any, op: str) -> tuple[int, int]:
+    """(height, width) from one number or a sequence of one or two."""
+    if isinstance(size, int | np.integer):
+        return int(size), int(size)
+    if not isinstance(size, Sequence) or len(size) not in (1, 2):
+        raise ValueError(f"{op}: please provide only two dimensions (h, w) for size, got {size!r}")
+    return int(size[0]), int(size[-1])
+
+
+def center_crop(img: Any, output_size: Any) -> Any:
+    """The middle of the image; a smaller image is surrounded by zeros first."""
+    new_height, new_width = two_sizes(output_size, "center_crop")
+    _, height, width = get_dimensions(img)
+    if new_width > width or new_height > height:
+        wide, high = max(new_width - width, 0), max(new_height - height, 0)
+        img = pad(img, [wide // 2, high // 2, (wide + 1) // 2, (high + 1) // 2])
+        _, height, width = get_dimensions(img)
+    top, left = round((height - new_height) / 2.0), round((width - new_width) / 2.0)
+    return crop(img, top, left, new_height, new_width)
+
+
+def resized_crop(
+    img: Any,
+    top: int,
+    left: int,
+    height: int,
+    width: int,
+    size: Any,
+    interpolation: Any = InterpolationMode.BILINEAR,
+    antialias: bool | None = True,
+) -> Any:
+    """``crop`` followed by ``resize``."""
+    return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
+
+
+def five_crop(img: Any, size: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """The four corners and the centre: top left, top right, bottom left, bottom right, centre."""
+    h, w = two_sizes(size, "five_crop")
+    _, height, width = get_dimensions(img)
+    if w > width or h > height:
+        raise ValueError(f"five_crop: requested crop size {(h, w)} is bigger than input size {(height, width)}")
+    corners = [crop(img, top, left, h, w) for top in (0, height - h) for left in (0, width - w)]
+    return (corners[0], corners[1], corners[2], corners[3], center_crop(img, (h, w)))
+
+
+def ten_crop(img: Any, size: Any, vertical_flip: bool = False) -> tuple:
+    """``five_crop`` of the image and of its mirror image."""
+    return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
+
+
+def four_paddings(padding: Any) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) from one number, (sides, ends) or all four."""
+    if isinstance(padding, int | np.integer):
+        return (int(padding),) * 4
+    if not isinstance(padding, tuple | list):
+        raise TypeError(f"pad: got inappropriate padding arg: {padding!r}")
+    if len(padding) not in (1, 2, 4):
+        raise ValueError(
+            f"pad: padding must be an int or a 1, 2, or 4 element tuple, not a {len(padding)} element tuple"
+        )
+    left, top, right, bottom = (list(padding) * 4)[:4]
+    return left, top, right, bottom
+
+
+_NUMPY_MODE = {"constant": "constant", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}
+
+
+def pad(img: Any, padding: Any, fill: Any = 0, padding_mode: str = "constant") -> Any:
+    """The image with a border.
+
+    Args:
+        padding: one number for all sides, (left and right, top and bottom), or (left, top, right, bottom).
+        fill: value of the border with "constant": a number, or for images with channels one per channel.
+        padding_mode: "constant", "edge" (repeat the last row), "reflect" (mirror without repeating the edge),
+            "symmetric" (mirror with it).
+
+    Raises:
+        TypeError, ValueError: another mode, or paddings of another number.
+    """
+    check_image(img, "pad")
+    left, top, right, bottom = four_paddings(padding)
+    if padding_mode not in _NUMPY_MODE:
+        raise ValueError(
+            f"pad: padding mode should be either constant, edge, reflect or symmetric, got {padding_mode!r}"
+        )
+    if is_pil(img):
+        return _pad_pil(img, (left, top, right, bottom), fill, padding_mode)
+    no_gradient(img, "pad")
+    if min(left, top, right, bottom) < 0:
+        img = crop(img, max(-top, 0), max(-left, 0), *_after(img, left, top, right, bottom))
+        left, top, right, bottom = (max(side, 0) for side in (left, top, right, bottom))
+    array, rows, columns = image_axes(img)
+    if padding_mode == "constant" and isinstance(fill, Sequence) and len(fill) > 1:
+        return like(img, _pad_channels(array, (left, top, right, bottom), fill, isinstance(img, Tensor)))
+    widths = [(0, 0)] * array.ndim
+    widths[rows], widths[columns] = (top, bottom), (left, right)
+    value = fill[0] if isinstance(fill, Sequence) else fill
+    options = {"constant_values": value} if padding_mode == "constant" else {}
+    return like(img, array_module(array).pad(array, widths, mode=padding_mode, **options))
+
+
+def _after(img: Any, left: int, top: int, right: int, bottom: int) -> tuple[int, int]:
+    """Height and width that negative paddings leave."""
+    _, height, width = get_dimensions(img)
+    return height + min(top, 0) + min(bottom, 0), width + min(left, 0) + min(right, 0)
+
+
+def _pad_channels(array: Any, sides: tuple[int, int, int, int], fill: Sequence, first: bool) -> Any:
+    left, top, right, bottom = sides
+    channels = array.shape[-3 if first else 2]
+    if len(fill) != channels:
+        raise ValueError(f"pad: fill has {len(fill)} values, the image has {channels} channels")
+    xp = array_module(array)
+    height, width = array.shape[-2:] if first else array.shape[:2]
+    size = (top + height + bottom, left + width + right)
+    out = xp.empty((*array.shape[:-2], *size) if first else (*size, channels), array.dtype)
+    value = xp.asarray(fill, dtype=array.dtype)
+    out[...] = value[:, None, None] if first else value
+    out[(..., slice(top, top + height), slice(left, left + width), *([] if first else [slice(None)]))] = array
+    return out
+
+
+def _pad_pil(img: Any, sides: tuple[int, int, int, int], fill: Any, mode: str) -> Any:
+    if not isinstance(fill, int | float | str | tuple | list):
+        raise TypeError(f"pad: got inappropriate fill arg: {fill!r}")
+    left, top, right, bottom = sides
+    image = pil()
+    if mode == "constant":
+        out = image.new(img.mode, (img.width + left + right, img.height + top + bottom), pil_fill(img, fill, "pad"))
+        if img.mode == "P":
+            out.putpalette(img.getpalette())
+        out.paste(img, (left, top))
+        return out
+    array = np.asarray(img)
+    widths = [(top, bottom), (left, right)] + [(0, 0)] * (array.ndim - 2)
+    if min(sides) < 0:
+        array = array[max(-top, 0) : array.shape[0] - max(-bottom, 0), max(-left, 0) : array.shape[1] - max(-right, 0)]
+        widths = [(max(a, 0), max(b, 0)) for a, b in widths]
+    out = image.fromarray(np.pad(array, widths, mode=mode))  # type: ignore[call-overload]
+    if img.mode == "P":
+        out = out.convert("L") if out.mode != "L" else out
+        palette = img.getpalette()
+        out = out.copy()
+        out.putpalette(palette)
+    return out
+
+
+def pil_fill(img: Any, fill: Any, op: str) -> Any:
+    """A colour for a PIL image of its mode: one value per band, whole numbers unless the mode is "F"."""
+    bands = len(img.getbands())
+    if isinstance(fill, str):
+        return fill
+    values = [fill] * bands if isinstance(fill, int | float) else list(fill)
+    if len(values) == 1:
+        values *= bands
+    if len(values) != bands:
+        raise ValueError(
+            f"{op}: the number of elements in 'fill' does not match the number of channels of the image "
+            f"({len(values)} != {bands})"
+        )
+    if img.mode != "F":
+        values = [int(value) for value in values]
+    return values[0] if bands == 1 else tuple(values)
+
+
+def rotate(
+    img: Any,
+    angle: float,
+    interpolation: Any = InterpolationMode.NEAREST,
+    expand: bool = False,
+    center: Sequence[float] | None = None,
+    fill: Any = None,
+) -> Any:
+    """The image turned counter-clockwise by ``angle`` degrees.
+
+    Args:
+        interpolation: NEAREST, BILINEAR or BICUBIC.
+        expand: make the result large enough for all of the image.
+        center: (x, y) to turn around, default the middle.
+        fill: what comes in from outside, default 0.
+    """
+    check_image(img, "rotate")
+    mode = interpolation_mode(interpolation)
+    if mode.value not in ("nearest", "bilinear", "bicubic"):
+        raise ValueError(f"rotate: interpolation should be nearest, bilinear or bicubic, got {mode.value}")
+    if center is not None and len(center) != 2:
+        raise ValueError(f"rotate: center needs to be a sequence of length 2, got {center}")
+    if is_pil(img):
+        return img.rotate(
+            angle,
+            _PIL_NUMBER[mode.value],
+            expand,
+            center,
+            fillcolor=pil_fill(img, 0 if fill is None else fill, "rotate"),
+        )
+    no_gradient(img, "rotate")
+    array, rows, columns = image_axes(img)
+    planes = np.moveaxis(np.asarray(array), (rows, columns), (-2, -1))
+    flat = planes.reshape(-1, *planes.shape[-2:])
+    values = [0] if fill is None else list(fill) if isinstance(fill, Sequence) else [fill]
+    turned = []
+    for i, plane in enumerate(flat):  # Pillow turns one plane of floats at a time
+        image = pil().fromarray(plane.astype(np.float32))
+        value = float(values[i % len(values)])
+        turned.append(np.asarray(image.rotate(angle, _PIL_NUMBER[mode.value], expand, center, fillcolor=value)))
+    out = np.stack(turned).reshape(*planes.shape[:-2], *turned[0].shape)
+    if array.dtype.kind in "iu":
+        info = np.iinfo(array.dtype)
+        out = np.clip(np.rint(out), info.min, info.max)
+    return like(img, np.moveaxis(out, (-2, -1), (rows, columns)).astype(array.dtype))
+
+
+def erase(img: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Any:
+    """A tensor image whose part at (i, j) of size (h, w) is replaced by ``v``.
+
+    Raises:
+        TypeError: it is no tensor.
+    """
+    if not isinstance(img, Tensor):
+        raise TypeError(
+            f"erase: expected a tensor image, got {type(img).__name__}; put ToTensor() before RandomErasing"
+        )
+    out = img if inplace else img.clone()
+    out[..., i : i + h, j : j + w] = v
+    return out
+
+
+__all__ = [
+    "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
+    "autocontrast", "center_crop", "convert_image_dtype", "crop", "equalize", "erase", "five_crop", "get_dimensions",
+    "get_image_num_channels", "get_image_size", "hflip", "invert", "normalize", "pad", "pil_to_tensor", "posterize",
+    "resize", "resized_crop", "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image",
+    "to_tensor", "vflip",
+]  # fmt: skip
