@@ -2,7 +2,7 @@
 
 As matrix products over tiles of images whose columns stay in the cache, never over the columns of the whole batch
 (Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks for document processing", with the
-batch cut up).  :mod:`.conv_geometry` has the two layouts of the columns, :func:`_plan` the choice for each shape.
+batch cut up).  :mod:`.conv_geometry` has the two layouts of the positions, :mod:`.conv_plan` the choice for each shape.
 
 Shapes: ``x`` (N, C, \\*spatial), ``w`` (O, C / groups, \\*kernel), ``y`` and ``gy`` (N, O, \\*output).  ``stride``,
 ``dilation``: one int per dimension; ``padding``: one pair (before, after) per dimension, of zeros.
@@ -11,24 +11,16 @@ float16 is summed in float32.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-
 from minitorch.backend.array_module import array_module
-from minitorch.backend.primitives.conv_geometry import Geometry, Ints, Pads, conv_output_shape, geometry, tiles
+from minitorch.backend.primitives.conv_geometry import Geometry, Ints, Pads, conv_output_shape, geometry
+from minitorch.backend.primitives.conv_plan import by_correlation, plan
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype, scratch, strided
 
 __all__ = ["conv_forward", "conv_input_grad", "conv_output_shape", "conv_weight_grad"]
-
-# Columns of one tile: half of a small level-2 cache; on a GPU large enough to fill it.
-_CPU_TILE = 1 << 19
-_GPU_TILE = 1 << 27
-
-
-def _budget(xp: Any) -> int:
-    return _CPU_TILE if xp is np else _GPU_TILE
 
 
 @primitive
@@ -36,43 +28,13 @@ def conv_forward(x: Any, w: Any, stride: Ints, padding: Pads, dilation: Ints, gr
     """The convolution (cross-correlation) of ``x`` with ``w``, plus ``bias`` (O,) if given."""
     xp = array_module(x)
     g = geometry(x.shape[2:], w.shape[2:], tuple(stride), tuple(padding), tuple(dilation))
-    images, outputs = x.shape[0], w.shape[0]
-    y = xp.empty((images, outputs, *g.out), x.dtype)
-    column = None if bias is None else bias.reshape(outputs, *[1] * len(g.out))
-    if y.size == 0:
-        return y
-    if w.size == 0:
+    y = xp.empty((x.shape[0], w.shape[0], *g.out), x.dtype)
+    column = None if bias is None else bias.reshape(-1, *[1] * len(g.out))
+    if y.size == 0 or w.size == 0:
         y[...] = 0 if column is None else column
         return y
     dtype = compute_dtype(x.dtype)
-    matrix = w.astype(dtype, copy=False).reshape(groups, outputs // groups, -1)
-    depth = matrix.shape[2]
-    direct = g.taps == 1 and not g.pads and g.flat and y.dtype == dtype
-    per_row = g.row_positions * dtype.itemsize * (groups * depth + outputs)
-    t, r = tiles(images, g.out[0], per_row, _budget(xp))
-    for first in range(0, images, t):
-        tile = _padded(xp, g, x[first : first + t], dtype)
-        n = tile.shape[0]
-        for row in range(0, g.out[0], r):
-            rows = min(r, g.out[0] - row)
-            columns = _columns(xp, g, tile, row, rows).reshape(n, groups, depth, -1)
-            if direct:  # a 1x1 kernel leaves no junk: the product is the result
-                target = y.reshape(images, groups, outputs // groups, -1)
-                target = target[first : first + n, ..., row * g.row_positions : (row + rows) * g.row_positions]
-                xp.matmul(matrix, columns, out=target)
-                if column is not None:
-                    y[first : first + n, :, row : row + rows] += column
-                continue
-            wide = scratch(xp, "conv.result", (n, groups, outputs // groups, rows * g.row_positions), dtype)
-            xp.matmul(matrix, columns, out=wide[..., : columns.shape[3]])
-            result = wide.reshape(n, outputs, rows, *g.wide)[(..., *g.valid)]
-            target = y[first : first + n, :, row : row + rows]
-            if column is None:
-                target[...] = result
-            elif dtype == y.dtype:
-                xp.add(result, column, out=target)
-            else:
-                target[...] = result + column
+    _correlate(xp, g, x, w.astype(dtype, copy=False).reshape(groups, w.shape[0] // groups, -1), column, y, dtype)
     return y
 
 
@@ -82,32 +44,26 @@ def conv_input_grad(
 ) -> Any:
     """The gradient of the input, for the gradient ``gy`` of the result; also the transposed convolution of ``gy``."""
     xp = array_module(gy)
-    g = geometry(tuple(input_spatial_shape), w.shape[2:], tuple(stride), tuple(padding), tuple(dilation))
+    spatial, kernel = tuple(input_spatial_shape), w.shape[2:]
+    g = geometry(spatial, kernel, tuple(stride), tuple(padding), tuple(dilation))
     images, outputs = gy.shape[:2]
     channels = w.shape[1] * groups
     if gy.size == 0 or w.size == 0:
-        return xp.zeros((images, channels, *g.spatial), gy.dtype)
-    gx = xp.empty((images, channels, *g.spatial), gy.dtype)
+        return xp.zeros((images, channels, *spatial), gy.dtype)
+    gx = xp.empty((images, channels, *spatial), gy.dtype)
     dtype = compute_dtype(gy.dtype)
-    matrix = w.astype(dtype, copy=False).reshape(groups, outputs // groups, -1).swapaxes(1, 2)
-    depth = matrix.shape[1]
-    in_place = not g.pads and gx.dtype == dtype
-    t, r = tiles(images, g.out[0], g.row_positions * dtype.itemsize * groups * depth, _budget(xp))
-    for first in range(0, images, t):
-        n = min(t, images - first)
-        if in_place:
-            sums = gx[first : first + n]
-        else:
-            sums = scratch(xp, "conv.padded", (n, channels, *g.padded), dtype)
-        sums[...] = 0
-        for row in range(0, g.out[0], r):
-            rows = min(r, g.out[0] - row)
-            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype)
-            columns = scratch(xp, "conv.columns", (n, groups, depth, wide.shape[2]), dtype)
-            xp.matmul(matrix, wide.reshape(n, groups, outputs // groups, -1), out=columns)
-            _add_columns(g, sums, columns.reshape(n, channels, g.taps, -1), row, rows)
-        if not in_place:
-            gx[first : first + n] = sums[(slice(None), slice(None), *g.interior)]
+    w = w.astype(dtype, copy=False).reshape(groups, outputs // groups, w.shape[1], g.taps)
+    if by_correlation(g, channels, outputs, groups):
+        # gx is the correlation of gy, padded by what the kernel reaches, with the flipped kernel.
+        around = tuple(
+            (d * (k - 1) - lo, n + lo - o) for n, k, d, (lo, _), o in zip(spatial, kernel, g.dilation, padding, g.out)
+        )
+        matrix = w[..., ::-1].swapaxes(1, 2).reshape(groups, channels // groups, -1)
+        _correlate(xp, geometry(g.out, kernel, g.stride, around, g.dilation), gy, matrix, None, gx, dtype)
+    elif g.flat:
+        _correlate_rows(xp, g, gy, w, gx, dtype)
+    else:
+        _scatter_columns(xp, g, gy, w, gx, dtype)
     return gx
 
 
@@ -124,72 +80,178 @@ def conv_weight_grad(
         return xp.zeros(shape, x.dtype)
     dtype = compute_dtype(x.dtype)
     depth = channels // groups * g.taps
-    per_row = g.row_positions * dtype.itemsize * (groups * depth + outputs)
-    t, r = tiles(images, g.out[0], per_row, _budget(xp))
-    total = xp.zeros((groups, outputs // groups, depth), dtype)
-    for first in range(0, images, t):
-        tile = _padded(xp, g, x[first : first + t], dtype)
+    p = plan(xp, g, images, groups * depth, outputs // groups, dtype.itemsize)
+    total = None
+    for first in range(0, images, p.images):
+        tile = _padded(xp, g, x[first : first + p.images], dtype)
         n = tile.shape[0]
-        for row in range(0, g.out[0], r):
-            rows = min(r, g.out[0] - row)
-            columns = _columns(xp, g, tile, row, rows).reshape(n, groups, depth, -1)
-            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype)
-            parts = xp.matmul(wide.reshape(n, groups, outputs // groups, -1), columns.swapaxes(2, 3))
-            total += parts.sum(axis=0)
-    return total.reshape(shape).astype(x.dtype, copy=False)
+        for row in range(0, g.out[0], p.rows):
+            rows = min(p.rows, g.out[0] - row)
+            columns = _columns(xp, g, tile, row, rows, p.merged).reshape(*(() if p.merged else (n,)), groups, depth, -1)
+            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype, p.merged, g.positions(rows))
+            wide = wide.reshape(*(() if p.merged else (n,)), groups, outputs // groups, -1)
+            # Columns first: OpenBLAS is up to twice as fast with the longer side in front.
+            part = xp.matmul(columns, wide.swapaxes(-1, -2))
+            part = part if p.merged else (part[0] if n == 1 else part.sum(axis=0))
+            if total is None:
+                total = part
+            else:
+                total += part
+    return xp.ascontiguousarray(total.swapaxes(1, 2).reshape(shape), x.dtype)  # type: ignore[union-attr]
+
+
+def _correlate(xp: Any, g: Geometry, x: Any, matrix: Any, column: Any, y: Any, dtype: Any) -> None:
+    """``y`` (N, O, \\*out) from ``x`` and the weight as a matrix (groups, O / groups, C / groups · taps)."""
+    images, outputs = y.shape[:2]
+    groups, per_group, depth = matrix.shape
+    p = plan(xp, g, images, groups * depth, per_group, dtype.itemsize)
+    direct = g.taps == 1 and not g.pads and g.flat and y.dtype == dtype and not p.merged
+    for first in range(0, images, p.images):
+        tile = _padded(xp, g, x[first : first + p.images], dtype)
+        n = tile.shape[0]
+        for row in range(0, g.out[0], p.rows):
+            rows = min(p.rows, g.out[0] - row)
+            count = g.positions(rows)
+            columns = _columns(xp, g, tile, row, rows, p.merged)
+            target = y[first : first + n, :, row : row + rows]
+            if p.merged:
+                result = scratch(xp, "conv.result", (groups, per_group, n * count), dtype)
+                xp.matmul(matrix, columns.reshape(groups, depth, n * count), out=result)
+                image_step, output_step = count, n * count
+            elif direct:  # a 1x1 kernel leaves no junk: the product is the result
+                begin = row * g.row_positions
+                result = y.reshape(images, groups, per_group, -1)[first : first + n, ..., begin : begin + count]
+                xp.matmul(matrix, columns.reshape(n, groups, depth, count), out=result)
+                if column is not None:
+                    target += column
+                continue
+            else:
+                result = scratch(xp, "conv.result", (n, groups, per_group, count), dtype)
+                xp.matmul(matrix, columns.reshape(n, groups, depth, count), out=result)
+                image_step, output_step = outputs * count, count
+            steps = (image_step, output_step, *(g.steps if g.flat else g.out_steps))
+            valid = strided(xp, result, target.shape, steps)
+            if column is None:
+                target[...] = valid
+            elif dtype == y.dtype:
+                xp.add(valid, column, out=target)
+            else:
+                target[...] = valid + column
+
+
+def _correlate_rows(xp: Any, g: Geometry, gy: Any, w: Any, gx: Any, dtype: Any) -> None:
+    """``gx`` for stride 1 and few channels: taps are gathered along all dimensions but the last, and added along that one.
+
+    Gathering every tap would leave a product with only ``C`` rows, adding every tap would pass over memory once for each.
+    ``w`` (groups, O / groups, C / groups, taps).
+    """
+    images, spatial, last = gx.shape[0], g.spatial, g.kernel[-1]
+    groups, per_group, per_channels = w.shape[:3]
+    around = [
+        (d * (k - 1) - lo, n + lo - o) for n, k, d, (lo, _), o in zip(spatial, g.kernel, g.dilation, g.padding, g.out)
+    ]
+    # Zeros at the ends of rows take what the taps along the last dimension shift beyond the output.
+    around[-1] = (0, g.padded[-1] - g.out[-1])
+    rows_only = geometry(g.out, (*g.kernel[:-1], 1), g.stride, tuple(around), g.dilation)
+    matrix = w.reshape(groups, per_group, per_channels, -1, last)[:, :, :, ::-1].transpose(0, 4, 2, 1, 3)
+    matrix = matrix.reshape(groups, last * per_channels, -1)
+    depth = matrix.shape[2]
+    p = plan(xp, rows_only, images, groups * depth, last * per_channels, dtype.itemsize)
+    step = p.rows if len(spatial) > 1 else rows_only.out[0]  # the last dimension cannot be cut
+    for first in range(0, images, p.images):
+        tile = _padded(xp, rows_only, gy[first : first + p.images], dtype)
+        n = tile.shape[0]
+        for row in range(0, rows_only.out[0], step):
+            rows = min(step, rows_only.out[0] - row)
+            count = rows_only.positions(rows)
+            columns = _columns(xp, rows_only, tile, row, rows, p.merged)
+            planes = per_channels * (n if p.merged else 1)
+            by_tap = scratch(xp, "conv.result", (groups * (1 if p.merged else n), last, planes * count), dtype)
+            lead, width = ((groups,), n * count) if p.merged else ((n, groups), count)
+            columns = columns.reshape(*lead, depth, width)
+            xp.matmul(matrix, columns, out=by_tap.reshape(*lead, last * per_channels, width))
+            sums = by_tap[:, 0]
+            for tap in range(1, last):
+                shift = tap * g.dilation[-1]
+                sums[:, shift:] += by_tap[:, tap, : sums.shape[1] - shift]
+            size = last * planes * count  # of a block
+            steps = (count, size, n * count) if p.merged else (groups * size, size, count)
+            target = gx[first : first + n].reshape(n, groups, per_channels, *spatial)
+            if len(spatial) > 1:
+                target = target[:, :, :, row : row + rows]
+            target[...] = strided(xp, by_tap, target.shape, (*steps, *rows_only.steps), g.padding[-1][0])
+
+
+def _scatter_columns(xp: Any, g: Geometry, gy: Any, w: Any, gx: Any, dtype: Any) -> None:
+    """``gx`` for larger strides: the columns' gradients wᵀ·gy, each added where its tap read.
+
+    ``w`` (groups, O / groups, C / groups, taps).
+    """
+    images, channels = gx.shape[:2]
+    groups, per_group, per_channels = w.shape[:3]
+    p = plan(xp, g, images, channels * g.taps, per_group, dtype.itemsize)
+    matrix = w.transpose(0, 3, 2, 1).reshape(groups, g.taps * per_channels, per_group)
+    for first in range(0, images, p.images):
+        n = min(p.images, images - first)
+        # Blocks of planes: a group of all images, or of one image.
+        blocks, planes = (groups, per_channels * n) if p.merged else (n * groups, per_channels)
+        sums = scratch(xp, "conv.padded", (blocks, planes, *g.padded), dtype)
+        sums[...] = 0
+        for row in range(0, g.out[0], p.rows):
+            rows = min(p.rows, g.out[0] - row)
+            count = g.positions(rows)
+            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype, p.merged, count)
+            columns = scratch(xp, "conv.columns", (blocks, g.taps, planes, rows, *g.out[1:]), dtype)
+            lead, width = ((groups,), n * count) if p.merged else ((n, groups), count)
+            product = columns.reshape(*lead, g.taps * per_channels, width)
+            xp.matmul(matrix, wide.reshape(*lead, per_group, width), out=product)
+            for tap, window in enumerate(g.tap_slices(row, rows)):
+                sums[(..., *window)] += columns[:, tap]
+        inside = sums[(..., *g.interior)] if g.pads else sums
+        target = gx[first : first + n].reshape(n, groups, per_channels, *g.spatial)
+        if p.merged:
+            target[...] = xp.moveaxis(inside.reshape(groups, per_channels, n, *g.spatial), 2, 0)
+        else:
+            target[...] = inside.reshape(target.shape)
 
 
 def _padded(xp: Any, g: Geometry, x: Any, dtype: Any) -> Any:
-    """A tile of images, contiguous, with its border of zeros."""
+    """A tile of images, contiguous, with its border of zeros; negative padding crops."""
     if not g.pads:
         return xp.ascontiguousarray(x, dtype)
     tile = scratch(xp, "conv.padded", (*x.shape[:2], *g.padded), dtype)
     tile[...] = 0
-    tile[(slice(None), slice(None), *g.interior)] = x
+    tile[(..., *g.interior)] = x[(..., *g.kept)]
     return tile
 
 
-def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int) -> Any:
-    """The columns (n, C, taps, positions) of ``rows`` output rows from ``row`` on."""
+def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int, merged: bool) -> Any:
+    """The columns of ``rows`` output rows from ``row`` on: (n, C, \\*kernel, positions), or (C, \\*kernel, n, positions)."""
     n, channels = tile.shape[:2]
-    positions = g.positions(rows)
-    at: Ints
-    if g.flat:
-        at, at_steps = (positions,), (1,)
-    else:
-        at, at_steps = (rows, *g.out[1:]), tuple([s * p for s, p in zip(g.stride, g.steps)])
+    at, at_steps = ((g.positions(rows),), (1,)) if g.flat else ((rows, *g.out[1:]), g.window_steps)
     shape = (n, channels, *g.kernel, *at)
     view = strided(xp, tile, shape, (channels * g.plane, g.plane, *g.tap_steps, *at_steps), row * g.row)
-    if g.taps == 1 and g.flat:
-        return view.reshape(n, channels, 1, positions)
-    columns = scratch(xp, "conv.columns", (n, channels, g.taps, positions), tile.dtype)
-    columns.reshape(shape)[...] = view
+    if merged:
+        view = xp.moveaxis(view, 0, 1 + len(g.kernel))
+    elif g.taps == 1 and g.flat:
+        return view
+    columns = scratch(xp, "conv.columns", view.shape, tile.dtype)
+    columns[...] = view
     return columns
 
 
-def _spread(xp: Any, g: Geometry, gy: Any, dtype: Any) -> Any:
-    """An output gradient (n, O, rows, ...) in the layout of the columns, (n, O, positions): zeros at junk positions.
+def _spread(xp: Any, g: Geometry, gy: Any, dtype: Any, merged: bool, count: int) -> Any:
+    """An output gradient (n, O, rows, ...) in the columns' layout, (n, O, count) or (O, n, count): zeros at junk positions.
 
     The zeros meet finite numbers of the input; an infinite one there gives NaN for a tap that never reads it, in a
     gradient that has NaN or infinity at other taps anyway.
     """
-    n, outputs, rows = gy.shape[:3]
-    if g.wide == g.out[1:]:
-        return xp.ascontiguousarray(gy, dtype).reshape(n, outputs, -1)
-    wide = scratch(xp, "conv.spread", (n, outputs, rows, *g.wide), dtype)
+    n, outputs = gy.shape[:2]
+    if merged:
+        gy = gy.swapaxes(0, 1)
+    if math.prod(gy.shape[2:]) == count:
+        return xp.ascontiguousarray(gy, dtype)
+    wide = scratch(xp, "conv.spread", (*gy.shape[:2], count), dtype)
     wide[...] = 0
-    wide[(..., *g.valid)] = gy
-    return wide.reshape(n, outputs, -1)[..., : g.positions(rows)]
-
-
-def _add_columns(g: Geometry, sums: Any, columns: Any, row: int, rows: int) -> None:
-    """Add the columns (n, C, taps, positions) to the padded images that they were read from."""
-    if g.flat:
-        flat = sums.reshape(*sums.shape[:2], g.plane)
-        for tap, offset in enumerate(g.tap_offsets()):
-            begin = row * g.row + offset
-            flat[..., begin : begin + columns.shape[3]] += columns[:, :, tap]
-    else:
-        columns = columns.reshape(*columns.shape[:3], rows, *g.out[1:])
-        for tap, window in enumerate(g.tap_slices(row, rows)):
-            sums[(slice(None), slice(None), *window)] += columns[:, :, tap]
+    strided(xp, wide, gy.shape, (gy.shape[1] * count, count, *g.steps))[...] = gy
+    return wide

@@ -46,11 +46,12 @@ class Geometry:
         self.steps = tuple([math.prod(self.padded[i + 1 :]) for i in range(len(spatial))])
         self.tap_steps = tuple([d * s for d, s in zip(dilation, self.steps)])
         self.row = self.steps[0] * stride[0]  # from one output row (index along the first dimension) to the next
-        # The flat layout's width of a row, junk included, and where in it the output lies.
-        self.wide = (self.padded if self.flat else self.out)[1:]
-        self.row_positions = math.prod(self.wide)
-        self.interior = tuple([slice(lo, lo + n) for n, (lo, _) in zip(spatial, padding)])
-        self.valid = tuple([slice(n) for n in self.out[1:]])
+        self.row_positions = math.prod((self.padded if self.flat else self.out)[1:])
+        self.out_steps = tuple([math.prod(self.out[i + 1 :]) for i in range(len(spatial))])
+        self.window_steps = tuple([s * p for s, p in zip(stride, self.steps)])
+        # Where the image lies in the padded plane, and what of it; negative padding crops.
+        self.interior = tuple([slice(max(lo, 0), n + lo + min(hi, 0)) for n, (lo, hi) in zip(spatial, padding)])
+        self.kept = tuple([slice(max(-lo, 0), n + min(hi, 0)) for n, (lo, hi) in zip(spatial, padding)])
 
     def positions(self, rows: int) -> int:
         """How many columns ``rows`` output rows take: in the flat layout the last row ends with its last output."""
@@ -58,6 +59,7 @@ class Geometry:
             return rows * self.row_positions
         return (rows - 1) * self.steps[0] + sum((n - 1) * s for n, s in zip(self.out[1:], self.steps[1:])) + 1
 
+    @functools.cached_property
     def tap_offsets(self) -> list[int]:
         """Where each tap reads in a flattened padded plane, relative to the output's position (flat layout)."""
         return [sum(i * s for i, s in zip(tap, self.tap_steps)) for tap in itertools.product(*map(range, self.kernel))]
