@@ -140,9 +140,9 @@ def _correlate(xp: Any, g: Geometry, x: Any, matrix: Any, column: Any, y: Any, d
 
 
 def _correlate_rows(xp: Any, g: Geometry, gy: Any, w: Any, gx: Any, dtype: Any) -> None:
-    """``gx`` for stride 1 and few channels: taps are gathered along all dimensions but the last, and added along that one.
+    """``gx`` for stride 1 and few channels: taps are gathered along all dimensions but the last, added along that one.
 
-    Gathering every tap would leave a product with only ``C`` rows, adding every tap would pass over memory once for each.
+    Gathering every tap would leave a product of only ``C`` rows; adding every tap would pass over memory once for each.
     ``w`` (groups, O / groups, C / groups, taps).
     """
     images, spatial, last = gx.shape[0], g.spatial, g.kernel[-1]
@@ -226,7 +226,7 @@ def _padded(xp: Any, g: Geometry, x: Any, dtype: Any) -> Any:
 
 
 def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int, merged: bool) -> Any:
-    """The columns of ``rows`` output rows from ``row`` on: (n, C, \\*kernel, positions), or (C, \\*kernel, n, positions)."""
+    """The columns of ``rows`` output rows: (n, C, \\*kernel, positions), or merged (C, \\*kernel, n, positions)."""
     n, channels = tile.shape[:2]
     at, at_steps = ((g.positions(rows),), (1,)) if g.flat else ((rows, *g.out[1:]), g.window_steps)
     shape = (n, channels, *g.kernel, *at)
@@ -241,12 +241,11 @@ def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int, merged: bool)
 
 
 def _spread(xp: Any, g: Geometry, gy: Any, dtype: Any, merged: bool, count: int) -> Any:
-    """An output gradient (n, O, rows, ...) in the columns' layout, (n, O, count) or (O, n, count): zeros at junk positions.
+    """An output gradient (n, O, rows, ...) in the columns' layout: (n, O, count), or merged (O, n, count).
 
-    The zeros meet finite numbers of the input; an infinite one there gives NaN for a tap that never reads it, in a
+    Junk positions are zeros; they meet finite numbers of the input.  An infinite one there gives NaN for a tap that never reads it, in a
     gradient that has NaN or infinity at other taps anyway.
     """
-    n, outputs = gy.shape[:2]
     if merged:
         gy = gy.swapaxes(0, 1)
     if math.prod(gy.shape[2:]) == count:

@@ -12,8 +12,8 @@ import numpy as np
 
 from minitorch.backend.primitives.conv_geometry import Geometry, tiles
 
-# Bytes of a tile's columns.  A LeNet layer (75 rows of 892 positions an image) takes 18 µs an image from 0.3 to 1 MB, 27 at
-# 2 MB, 36 at 4 MB.  A GPU wants to be filled.
+# Bytes of a tile's columns.  A LeNet layer (75 rows of 892 positions an image) takes 18 µs an image from 0.3 to 1 MB, 27
+# at 2 MB, 36 at 4 MB.  A GPU wants to be filled.
 _CPU_TILE = 1 << 20
 _GPU_TILE = 1 << 27
 
@@ -45,7 +45,7 @@ def _plan(cpu: bool, g: Geometry, images: int, depth: int, outputs: int, itemsiz
 def by_correlation(g: Geometry, channels: int, outputs: int, groups: int) -> bool:
     """Whether an input gradient is computed as a correlation of the padded output gradient with the flipped kernel.
 
-    It copies taps where the other way adds them, but over the larger, padded plane and with ``channels`` as the product's
-    short side.  Only for stride 1: otherwise most of what it multiplies would be zeros.
+    It copies taps where the other way adds them, but over the larger, padded plane and with ``channels`` as the short
+    side of the product.  Only for stride 1: otherwise most of what it multiplies would be zeros.
     """
     return g.flat and g.taps > 1 and (channels >= 16 or groups == channels)
