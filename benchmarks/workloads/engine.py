@@ -28,10 +28,10 @@ def mixed(torch: ModuleType, y: Any, a: Any, b: Any, ops: int = OPS) -> Any:
 
 
 def products(torch: ModuleType, y: Any, a: Any, b: Any, ops: int = OPS) -> Any:
-    """``ops`` products with one vector that is close to 1."""
-    near_one = a / a
+    """``ops`` products with a vector of ones: the numbers neither grow nor vanish."""
+    one = torch.ones_like(a)
     for _ in range(ops):
-        y = y * near_one
+        y = y * one
     return y
 
 
