@@ -70,6 +70,20 @@ from minitorch.creation import (
 from minitorch.ops.elementwise import add, exp, mul, neg, pow, relu, sub, tanh
 from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
 from minitorch.ops.conversion import clone
+from minitorch.ops.diagonals import (
+    diag,
+    diag_embed,
+    diagflat,
+    diagonal,
+    trace,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
+)
+from minitorch.ops.gathering import gather, scatter, scatter_add, take_along_dim
+from minitorch.ops.index_slices import index_add, index_copy, index_fill, index_select, put, take
+from minitorch.ops.indexing import index_put, index_put_
 from minitorch.ops.joining import (
     block_diag,
     cat,
@@ -111,7 +125,21 @@ from minitorch.ops.pieces import (
     unbind,
     vsplit,
 )
+from minitorch.ops.properties import detach, is_complex, is_floating_point, is_nonzero, is_same_size, numel
+from minitorch.ops.rearranging import (
+    cartesian_prod,
+    combinations,
+    flip,
+    fliplr,
+    flipud,
+    meshgrid,
+    repeat_interleave,
+    roll,
+    rot90,
+    tile,
+)
 from minitorch.ops.reduction import sum
+from minitorch.ops.scatter_reduce import scatter_reduce
 from minitorch.ops.shape import (
     atleast_1d,
     atleast_2d,
@@ -148,6 +176,7 @@ from minitorch.sampling import (
     randn_like,
     randperm,
 )
+from minitorch.serialization import load, save
 
 # Python's names for the types, as PyTorch has them
 bool, float, double, half = bool_, float32, float64, float16

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from minitorch import creation, sampling
-from minitorch.core.inplace import inplace
+from minitorch.core.inplace import inplace, reshaped_inplace
 from minitorch.core.tensor import Tensor
 from minitorch.ops import (
     axes,
     conversion,
+    diagonals,
     elementwise,
+    gathering,
+    index_slices,
     indexing,
     linalg,
     masking,
     pieces,
+    properties,
+    rearranging,
     reduction,
+    scatter_reduce,
     shape,
     softmax,
 )
@@ -24,6 +30,14 @@ METHODS = {
     shape: "reshape view view_as reshape_as ravel flatten unflatten squeeze unsqueeze expand expand_as broadcast_to",
     axes: "permute transpose swapaxes swapdims t movedim moveaxis",
     pieces: "narrow select split split_with_sizes chunk tensor_split hsplit vsplit dsplit unbind unfold as_strided",
+    diagonals: "diagonal diag_embed diag diagflat trace tril triu tril_ triu_",
+    rearranging: "flip fliplr flipud rot90 roll repeat tile repeat_interleave",
+    indexing: "index_put index_put_",
+    gathering: "gather take_along_dim scatter scatter_ scatter_add scatter_add_",
+    scatter_reduce: "scatter_reduce scatter_reduce_",
+    index_slices: "index_select index_add index_add_ index_copy index_copy_ index_fill index_fill_ take put put_",
+    properties: "size dim ndimension numel nelement element_size get_device is_floating_point is_complex is_signed "
+    "is_same_size is_nonzero is_pinned is_shared is_contiguous contiguous stride storage_offset data_ptr detach_ _is_view",
     masking: "masked_fill masked_fill_ masked_select masked_scatter masked_scatter_ nonzero argwhere",
     linalg: "mm bmm mv dot vdot outer ger matmul addmm addmv addr baddbmm addbmm "
     "addmm_ addmv_ addr_ baddbmm_ addbmm_",
@@ -33,6 +47,8 @@ METHODS = {
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
 INPLACE = {elementwise: "add sub mul neg pow exp relu tanh"}
+#: view operations that can change the shape of the tensor itself
+RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims"}
 PROPERTIES = {
     "T": axes.reversed_axes,
     "mT": axes.matrix_transposed,
@@ -64,6 +80,9 @@ for _module, _names in METHODS.items():
 for _module, _names in INPLACE.items():
     for _name in _names.split():
         setattr(Tensor, _name + "_", inplace(getattr(_module, _name)))
+for _module, _names in RESHAPED.items():
+    for _name in _names.split():
+        setattr(Tensor, _name + "_", reshaped_inplace(getattr(_module, _name)))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, _function)
 for _name, _function in PROPERTIES.items():

@@ -37,17 +37,13 @@ def expand(array: Any, shape: tuple[int, ...]) -> Any:
     return view
 
 
-def byte_strides(array: Any) -> tuple[int, ...]:
-    return tuple(array.strides)
-
-
 def windows(array: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
     """A view from the first element of ``array`` on, with strides in bytes; the caller keeps it inside ``array``."""
     if isinstance(array, np.ndarray):
         view = np.lib.stride_tricks.as_strided(array, shape, strides)
         # NumPy's own function hides whose memory it is: taking the view again through the owner says so.
-        start = _pointer(array) - _pointer(owner_of(array))
         owner = owner_of(array)
+        start = pointer(array) - pointer(owner)
         if view.size and owner.flags.forc:
             return np.ndarray(shape, array.dtype, owner.ravel(order="K"), start, strides)
         return view
@@ -68,10 +64,11 @@ def element_strides(array: Any) -> tuple[int, ...]:
 
 def offset_in_owner(array: Any) -> int:
     """How many elements behind the start of the memory the first element of ``array`` lies."""
-    return int(_pointer(array) - _pointer(owner_of(array))) // array.itemsize
+    return int(pointer(array) - pointer(owner_of(array))) // array.itemsize
 
 
-def _pointer(array: Any) -> int:
+def pointer(array: Any) -> int:
+    """The address of the first element."""
     return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
 
@@ -82,11 +79,12 @@ def as_strided(array: Any, shape: Sequence[int], strides: Sequence[int], offset:
         RuntimeError: the view would leave the memory.
     """
     owner = owner_of(array)
+    total = owner.nbytes // array.itemsize
     reach = offset + sum((n - 1) * s for n, s in zip(shape, strides)) + 1 if all(shape) else offset
-    if offset < 0 or any(s < 0 for s in strides) or reach > owner.size:
+    if offset < 0 or any(s < 0 for s in strides) or reach > total:
         raise RuntimeError(
-            f"as_strided: sizes {list(shape)}, strides {list(strides)} and storage offset {offset} reach element {reach}, "
-            f"out of bounds for storage of {owner.size}"
+            f"as_strided: sizes {list(shape)}, strides {list(strides)} and storage offset {offset} reach {reach}: "
+            f"out of bounds for storage of {total}"
         )
     flat = owner.ravel(order="K")
     if flat.base is None and flat is not owner and flat.size:

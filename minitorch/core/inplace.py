@@ -209,3 +209,27 @@ def _without(g: Array, steps, axes):
 
 _laid_out.rules(g=lambda h: h)
 _without.rules(g=lambda h, steps, axes: _without(h, steps, axes))
+
+
+def reshaped_inplace(function: Callable) -> Callable:
+    """The in-place variant of a view operation: the tensor itself takes the new shape; its memory stays as it is.
+
+    Views that were taken of the tensor before keep the memory, but in-place changes no longer reach their gradients.
+    """
+    name = function.__name__ + "_"
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if state.enabled:
+            refuse_leaf(self)
+        result = function(self, *args, **kwargs)
+        if self._base is not None:
+            self._steps, self._seen = result._steps, result._seen
+        self._data = result._data
+        if state.enabled:
+            self._edge = result._edge
+        bump_version(self)
+        return self
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"In-place version of :func:`{function.__name__}`; returns ``self``."
+    return call

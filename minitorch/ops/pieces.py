@@ -253,7 +253,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @op("UnfoldBackward0", view=True)
 def _unfold(input: Array, dim, size, step):
-    strides = strided.byte_strides(input)
+    strides = input.strides
     count = (input.shape[dim] - size) // step + 1
     shape = (*input.shape[:dim], count, *input.shape[dim + 1 :], size)
     return strided.windows(input, shape, (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim]))

@@ -1,0 +1,161 @@
+"""``scatter_reduce``: elements that an index sends to one place are summed, multiplied, averaged or compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch.backend import array_module as xp
+from minitorch.core.inplace import inplace
+from minitorch.core.op import Array, op
+from minitorch.core.tensor import Tensor, wrap
+from minitorch.ops.gathering import _gather, _scatter_add, _scatter_value, check_places, places, tensor_argument
+from minitorch.ops.indexing import corner
+from minitorch.ops.masking import _where
+from minitorch.ops.shape import reshape
+
+_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+def _start(input: Any, index: Any, dim: int, include_self: bool, neutral: Any) -> Any:
+    out = input.copy()
+    if not include_self:
+        out[places(index, dim)] = neutral
+    return out
+
+
+@op("ScatterReduceBackward0")
+def _extreme(input: Array, index: Array, src: Array, dim, largest, include_self):
+    if input.dtype.kind == "f":
+        lowest, highest = -np.inf, np.inf
+    elif input.dtype.kind == "b":
+        lowest, highest = False, True
+    else:
+        info = np.iinfo(input.dtype)
+        lowest, highest = info.min, info.max
+    out = _start(input, index, dim, include_self, lowest if largest else highest)
+    function = xp(input).maximum if largest else xp(input).minimum
+    function.at(out, places(index, dim), src)
+    return out
+
+
+def _shares(g: Tensor, input: Tensor, index: Tensor, src: Tensor, out: Tensor, dim: int, include_self: bool) -> tuple:
+    """The gradient split evenly among the elements that are the extreme: (of input, of src)."""
+    own = (input._data == out._data).astype(g._data.dtype)
+    if not include_self:
+        touched = xp(own).zeros(own.shape, bool)
+        touched[places(index._data, dim)] = True
+        own = xp(own).where(touched, 0, 1).astype(own.dtype)
+    chosen = (src._data == out._data[places(index._data, dim)]).astype(g._data.dtype)
+    count = _scatter_add(wrap(own), index, wrap(chosen), dim, False)._data
+    share = g * wrap(1 / xp(count).maximum(count, 1))
+    return share * wrap(own), _gather(share, index, dim) * wrap(chosen)
+
+
+_extreme.rules(
+    input=lambda g, input, index, src, out, dim, include_self: _shares(g, input, index, src, out, dim, include_self)[0],
+    src=lambda g, input, index, src, out, dim, include_self: _shares(g, input, index, src, out, dim, include_self)[1],
+)
+
+
+@op("ScatterReduceBackward0")
+def _product(input: Array, index: Array, src: Array, dim):
+    out = input.copy()
+    xp(input).multiply.at(out, places(index, dim), src)
+    return out
+
+
+def _others(input: Tensor, index: Tensor, src: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """For each place the product of its factors that are not 0, and how many are."""
+    zero_input, zero_src = input._data == 0, src._data == 0
+    product = _product(_where(wrap(zero_input), 1, input), index, _where(wrap(zero_src), 1, src), dim)
+    zeros = zero_input.astype(np.int64)
+    xp(zeros).add.at(zeros, places(index._data, dim), zero_src.astype(np.int64))
+    return product, wrap(zeros)
+
+
+def _factor_grad(g: Tensor, factor: Tensor, product: Tensor, zeros: Any) -> Tensor:
+    """The derivative by one factor: the product of all others."""
+    zero = factor._data == 0
+    others = _where(wrap(zero), product, product / _where(wrap(zero), 1, factor))
+    return g * _where(wrap(zeros - zero == 0), others, 0)
+
+
+def _product_input_grad(g: Tensor, input: Tensor, index: Tensor, src: Tensor, dim: int) -> Tensor:
+    product, zeros = _others(input, index, src, dim)
+    return _factor_grad(g, input, product, zeros._data)
+
+
+def _product_src_grad(g: Tensor, input: Tensor, index: Tensor, src: Tensor, dim: int) -> Tensor:
+    product, zeros = _others(input, index, src, dim)
+    return _factor_grad(
+        _gather(g, index, dim), src, _gather(product, index, dim), zeros._data[places(index._data, dim)]
+    )
+
+
+_product.rules(
+    input=lambda g, input, index, src, dim: _product_input_grad(g, input, index, src, dim),
+    src=lambda g, input, index, src, dim: _product_src_grad(g, input, index, src, dim),
+)
+
+
+def _mean(input: Tensor, index: Tensor, src: Tensor, dim: int, include_self: bool) -> Tensor:
+    total = _scatter_add(input, index, src, dim, False)
+    count = xp(input._data).ones(input._data.shape, np.int64)
+    where = places(index._data, dim)
+    if not include_self:
+        count[where] = 0
+    xp(count).add.at(count, where, 1)
+    count = xp(count).maximum(count, 1)
+    if total._data.dtype.kind == "f":
+        return total / wrap(count.astype(total._data.dtype))
+    return wrap(xp(count).floor_divide(total._data, count).astype(total._data.dtype))
+
+
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """``input`` where each place that ``index`` names is reduced with the elements of ``src`` sent there.
+
+    Args:
+        reduce: ``"sum"``, ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``.
+        include_self: whether the element of ``input`` takes part.
+
+    Raises:
+        RuntimeError: ``index`` has a wrong type or shape, or is out of range; ``src`` has another dtype.
+
+    >>> import minitorch as torch
+    >>> torch.zeros(2).scatter_reduce(0, torch.tensor([0, 1, 0]), torch.tensor([1., 2., 3.]), "sum")
+    tensor([4., 2.])
+    """
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(
+            f"scatter_reduce(): reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    src = tensor_argument(src, "scatter_reduce")
+    if src.dtype is not input.dtype:
+        raise RuntimeError(
+            f"scatter_reduce(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+        )
+    dim = check_places(input, dim, index, "scatter_reduce", src)
+    shape = input._data.shape
+    if not shape:
+        input, index, src = reshape(input, 1), reshape(index, -1), reshape(src, -1)
+    src = corner(src, index._data.shape)
+    return reshape(_reduced(input, index, src, dim, reduce, include_self), shape)
+
+
+def _reduced(input: Tensor, index: Tensor, src: Tensor, dim: int, reduce: str, include_self: bool) -> Tensor:
+    if reduce in ("amax", "amin"):
+        return _extreme(input, index, src, dim, reduce == "amax", include_self)
+    if not include_self:
+        input = _scatter_value(input, index, 1 if reduce == "prod" else 0, dim, False)
+    if reduce == "prod":
+        return _product(input, index, src, dim)
+    if reduce == "sum":
+        return _scatter_add(input, index, src, dim, False)
+    return _mean(input, index, src, dim, include_self)
+
+
+scatter_reduce_ = inplace(scatter_reduce)
