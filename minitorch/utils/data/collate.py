@@ -23,6 +23,8 @@ def default_convert(data: Any) -> Any:
         return _rebuild_mapping(data, {key: default_convert(data[key]) for key in data})
     if isinstance(data, tuple) and hasattr(data, "_fields"):
         return type(data)(*(default_convert(value) for value in data))
+    if isinstance(data, tuple):
+        return [default_convert(value) for value in data]  # as in a batch, fields are in a list
     if isinstance(data, Sequence):
         return _rebuild_sequence(data, [default_convert(value) for value in data])
     return data

@@ -48,7 +48,7 @@ class ProcessPool:
             self.connections.append(ours)
             process = context.Process(
                 target=process_main,
-                args=(payload, i, base_seed, theirs, self.slots),
+                args=(payload, i, base_seed, theirs, self.slots, tuple(self.connections) if forks else ()),
                 name=f"DataLoader worker {i}",
                 daemon=True,
             )
@@ -281,14 +281,14 @@ class WorkerIterator:
             ticket, worker = self.pending.popleft()
             try:
                 result = self._result(ticket, worker)
+                if result is END:
+                    if worker in self.order:
+                        self.order.remove(worker)
+                    continue
+                self._assign()
             except BaseException:  # Ctrl-C, a time-out, a dead worker: this pass is over
                 self._end(all_of_it=True)
                 raise
-            if result is END:
-                if worker in self.order:
-                    self.order.remove(worker)
-                continue
-            self._assign()
             if isinstance(result, Failure):
                 result.raise_it()
             return self.finish(result)

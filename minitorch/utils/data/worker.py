@@ -46,11 +46,29 @@ class WorkerTraceback(Exception):
         return f"\n{self.args[0].rstrip()}"
 
 
+def _rebuild(cls: type, args: tuple, state: dict) -> BaseException:
+    """An exception as it was, whatever its ``__init__`` wants to be called with."""
+    error = cls.__new__(cls)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class _Parcel:
+    """Pickles an exception by its parts."""
+
+    def __init__(self, *parts: Any) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> Any:
+        return (_rebuild, self.parts)
+
+
 @dataclass(frozen=True)
 class Failure:
     """An exception on its way from a worker to the loop over the loader."""
 
-    error: BaseException
+    error: Any
     text: str
 
     @classmethod
@@ -62,17 +80,17 @@ class Failure:
         raise self.error from WorkerTraceback(self.text)
 
     def portable(self) -> Failure:
-        """The same with an exception that survives being pickled: itself, one like it, or a RuntimeError."""
-        error = self.error
-        message = str(error)
-        for candidate in (lambda: error, lambda: type(error)(message), lambda: type(error)()):
+        """The same in a form that survives being pickled: the exception itself, one of its class, or a RuntimeError."""
+        error, message = self.error, str(self.error)
+        ways = (error, _Parcel(type(error), error.args, error.__dict__), _Parcel(type(error), (message,), {}))
+        for way in ways:
             try:
                 # what an exception class does in its __init__ shows only when it is built again
-                rebuilt = pickle.loads(pickle.dumps(candidate()))
+                rebuilt = pickle.loads(pickle.dumps(way))
+                if type(rebuilt) is type(error) and str(rebuilt) == message:
+                    return Failure(way, self.text)
             except Exception:
                 continue
-            if type(rebuilt) is type(error):
-                return Failure(rebuilt, self.text)
         return Failure(RuntimeError(f"{type(error).__name__}: {message}"), self.text)
 
 
@@ -139,8 +157,12 @@ class Worker:
             return Failure.of(error, f"{self.name}, batch {number}")
 
 
-def process_main(job: Job | bytes, worker_id: int, base_seed: int, connection: Any, slots: list[Slot]) -> None:
+def process_main(
+    job: Job | bytes, worker_id: int, base_seed: int, connection: Any, slots: list[Slot], inherited: tuple
+) -> None:
     """The life of a worker process."""
+    for other in inherited:  # the main process's ends of pipes: as long as they are open here, its death is not seen
+        other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one ends the workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tasks: queue.SimpleQueue = queue.SimpleQueue()

@@ -16,7 +16,7 @@ from minitorch.core.tensor import Tensor, wrap
 from minitorch.utils.data.seeding import numpy_rng
 from minitorch.vision.transforms import base, geometry, values
 from minitorch.vision.transforms.conversion import check_normalize, normalize_array, unit_range
-from minitorch.vision.transforms.functional import four_paddings
+from minitorch.vision.transforms.padding import four_paddings
 
 #: from a batch of images to one.  A batch is an array (N, H, W) or (N, H, W, C), or a tensor (N, C, H, W)
 Rule = Callable[[Any, Any], Any]

@@ -51,6 +51,10 @@ def to_tensor(pic: Any) -> Tensor:
         array = channels_first(pic)
     elif is_pil(pic):
         array = channels_first(pil_array(pic))
+        if pic.mode == "1":
+            array = array * np.uint8(255)
+        elif pic.mode.startswith("I;16"):
+            array = array.astype(np.int16)  # PyTorch's choice here
     else:
         raise TypeError(f"to_tensor: pic should be PIL Image or ndarray. Got {type(pic)}")
     return wrap(unit_range(array) if array.dtype == np.uint8 else np.ascontiguousarray(array))
@@ -118,7 +122,7 @@ def check_normalize(tensor: Any, mean: Any, std: Any) -> None:
     if tensor.ndim < 3:
         raise ValueError(
             f"normalize: expected tensor to be a tensor image of size (..., C, H, W). "
-            f"Got tensor.size() = {tensor.size()}"
+            f"Got tensor.size() = {tensor.shape}"
         )
     if (np.asarray(std, tensor._data.dtype) == 0).any():
         raise ValueError(
@@ -158,7 +162,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 def to_pil_image(pic: Any, mode: str | None = None) -> Any:
     """A PIL image from a tensor (C, H, W) or (H, W), or from an array (H, W, C) or (H, W).
 
-    Floats of a tensor are taken to go from 0 to 1.  Without ``mode`` the image is L, LA, RGB or RGBA by its channels;
+    Floats are taken to go from 0 to 1.  Without ``mode`` the image is L, LA, RGB or RGBA by its channels;
     one channel of int16, int32 or float32 is I;16, I or F.
 
     Raises:
@@ -168,20 +172,17 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
         array = to_host(pic._data)
         if array.ndim not in (2, 3):
             raise ValueError(f"to_pil_image: pic should be 2/3 dimensional. Got {array.ndim} dimensions.")
-        array = array[None] if array.ndim == 2 else array
-        if array.shape[0] > 4:
-            raise ValueError(f"to_pil_image: pic should not have > 4 channels. Got {array.shape[0]} channels.")
-        if array.dtype.kind == "f" and mode != "F":
-            array = (array * array.dtype.type(255)).astype(np.uint8)
-        array = array.transpose(1, 2, 0)
+        array = array[:, :, None] if array.ndim == 2 else array.transpose(1, 2, 0)
     elif isinstance(pic, np.ndarray):
         if pic.ndim not in (2, 3):
             raise ValueError(f"to_pil_image: pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
         array = pic[:, :, None] if pic.ndim == 2 else pic
-        if array.shape[2] > 4:
-            raise ValueError(f"to_pil_image: pic should not have > 4 channels. Got {array.shape[2]} channels.")
     else:
         raise TypeError(f"to_pil_image: pic should be Tensor or ndarray. Got {type(pic)}.")
+    if array.shape[2] > 4:
+        raise ValueError(f"to_pil_image: pic should not have > 4 channels. Got {array.shape[2]} channels.")
+    if array.dtype.kind == "f" and mode != "F":
+        array = (array * array.dtype.type(255)).astype(np.uint8)
     return _image_of(array, mode)
 
 

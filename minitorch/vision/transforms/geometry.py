@@ -10,6 +10,7 @@ from minitorch.utils.data.seeding import numpy_rng
 from minitorch.vision.transforms import functional as F
 from minitorch.vision.transforms.base import Transform, chance, integer, uniform
 from minitorch.vision.transforms.functional import InterpolationMode, interpolation_mode, two_sizes
+from minitorch.vision.transforms.padding import four_paddings
 
 
 class Resize(Transform):
@@ -83,7 +84,7 @@ class Pad(Transform):
     """A border around the image: see ``functional.pad``."""
 
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant") -> None:
-        F.four_paddings(padding)
+        four_paddings(padding)
         if not isinstance(fill, int | float | str | tuple | list):
             raise TypeError(f"Got inappropriate fill arg: {fill!r}")
         if padding_mode not in ("constant", "edge", "reflect", "symmetric"):

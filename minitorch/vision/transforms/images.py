@@ -79,12 +79,9 @@ def like(img: Any, array: Any) -> Any:
 
 
 def pil_array(image: Any) -> np.ndarray:
-    """A copy of the pixels of a PIL image as (H, W) or (H, W, C); bilevel images become 0 and 255."""
-    if image.mode == "1":
-        return np.array(image, np.uint8) * 255
-    if image.mode.startswith("I;16"):
-        return np.array(image).astype(np.int16)  # torchvision's dtype for them
-    return np.array(image)
+    """A copy of the pixels of a PIL image as (H, W) or (H, W, C), with their values."""
+    pixels = np.array(image)
+    return pixels.astype(np.int32) if pixels.dtype == np.uint16 else pixels  # tensors have no uint16
 
 
 def no_gradient(img: Any, op: str) -> None:

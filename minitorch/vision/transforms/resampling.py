@@ -78,7 +78,8 @@ def resize_array(array: Any, height: int, width: int, rows: int, columns: int, m
     if method not in _FILTERS and not method.startswith("nearest"):
         raise ValueError(f"resize: unknown interpolation {method!r}")
     xp = array_module(array)
-    for axis, out in ((rows, height), (columns, width)):
+    dtype = array.dtype
+    for axis, out in ((columns, width), (rows, height)):
         size = array.shape[axis]
         if size == out:
             continue
@@ -86,16 +87,11 @@ def resize_array(array: Any, height: int, width: int, rows: int, columns: int, m
         if weights.ndim == 1:
             array = array.take(xp.asarray(weights), axis=axis)
             continue
-        compute = np.float64 if array.dtype == np.float64 else np.float32
-        product = xp.tensordot(
-            array.astype(compute, copy=False), xp.asarray(weights.T, dtype=compute), axes=([axis], [0])
-        )
-        array = _cast(xp, xp.moveaxis(product, -1, axis), array.dtype)
-    return array
-
-
-def _cast(xp: Any, values: Any, dtype: np.dtype) -> Any:
-    if dtype.kind in "iu":
+        # between the two products the values stay floats: rounding twice would show
+        compute = np.float64 if dtype == np.float64 else np.float32
+        values = array.astype(compute, copy=False)
+        array = xp.moveaxis(xp.tensordot(values, xp.asarray(weights.T, dtype=compute), axes=([axis], [0])), -1, axis)
+    if array.dtype != dtype and dtype.kind in "iu":
         info = np.iinfo(dtype)
-        return xp.clip(xp.rint(values), info.min, info.max).astype(dtype)
-    return values.astype(dtype, copy=False)
+        array = xp.clip(xp.rint(array), info.min, info.max)
+    return array.astype(dtype, copy=False)
