@@ -41,14 +41,17 @@ def numpy_dtype(dtype: DType | None) -> np.dtype:
 # ---- from data
 
 
-def _host_array(data: Any) -> np.ndarray:
-    """Nested sequences of numbers, arrays and tensors as one array of PyTorch's type for them."""
+def _host_array(data: Any, wanted: DType | None = None) -> np.ndarray:
+    """Nested sequences of numbers, arrays and tensors as one array of PyTorch's type for them, or of ``wanted``.
+
+    Python floats must not pass through the default type on their way to a wider one.
+    """
     if isinstance(data, np.ndarray):
         return data
     if isinstance(data, np.generic):
         return np.asarray(data)
     if isinstance(data, (bool, int, float)):
-        return np.array(data, scalar_dtype(data).numpy)
+        return np.array(data) if wanted is not None else np.array(data, scalar_dtype(data).numpy)
     if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
         if hasattr(data, "__array__"):
             return np.asarray(data)
@@ -70,7 +73,8 @@ def _host_array(data: Any) -> np.ndarray:
     if array.dtype.kind not in "fiub" or array.dtype == object:
         kind = "strings" if array.dtype.kind in "US" else "complex numbers" if array.dtype.kind == "c" else "objects"
         raise TypeError(f"cannot make a tensor of {kind} (for example {first!r:.60})")
-    if array.size == 0 or (array.dtype.kind == "f" and not isinstance(first, (np.generic, np.ndarray, Tensor))):
+    plain = array.dtype.kind == "f" and not isinstance(first, (np.generic, np.ndarray, Tensor))
+    if wanted is None and (array.size == 0 or plain):
         return array.astype(default_dtype().numpy)
     return array
 
@@ -105,7 +109,7 @@ def tensor(
         device = data.device if device is None else device
         array = data._data
     else:
-        array = data if is_array(data) else _host_array(data)
+        array = data if is_array(data) else _host_array(data, dtype)
     kind = dtypes.of_numpy(array.dtype).numpy if dtype is None else as_dtype(dtype).numpy
     moved = to_device(array, as_device(device).ordinal)
     return finish(moved.astype(kind, copy=moved is array, order="C"), requires_grad)
@@ -115,7 +119,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     """A tensor with the values of ``data``, sharing its memory where it can."""
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
-    array = data if is_array(data) else _host_array(data)
+    array = data if is_array(data) else _host_array(data, dtype)
     kind = dtypes.of_numpy(array.dtype).numpy if dtype is None else as_dtype(dtype).numpy
     return wrap(to_device(array, as_device(device).ordinal).astype(kind, copy=False))
 

@@ -141,7 +141,7 @@ def view_call(spec: Spec) -> Callable:
             if input._base is not None:
                 refresh_view(input)
             edge = input._edge
-            if edge is not None:
+            if edge is not None and spec.rules:
                 out._edge = _node(spec, 1, (input if edge is LEAF else edge,), (input, *params), out, None)
             if shared:
                 root = input._base

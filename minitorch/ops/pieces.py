@@ -180,7 +180,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     else:
         cuts = [min(max(i + size if i < 0 else i, 0), size) for i in shape_arguments((indices_or_sections,))]
     starts, stops = [0, *cuts], [*cuts, size]
-    return _split(input, dim, tuple((a, max(a, b)) for a, b in zip(starts, stops)))
+    if cuts != sorted(cuts):  # pieces that overlap: their gradients cannot just be joined
+        return tuple(_piece(input, dim, a, max(b - a, 0)) for a, b in zip(starts, stops))
+    return _split(input, dim, tuple(zip(starts, stops)))
 
 
 def _sections(input: Tensor, indices_or_sections: Any, dim: int, name: str) -> tuple[Tensor, ...]:

@@ -243,7 +243,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     count = len(shape)
     grids = [_expand(_reshape(t, (1,) * i + (t._data.size,) + (1,) * (count - i - 1)), shape) for i, t in enumerate(order)]
     if swap:
-        grids = [_transpose(g, 0, 1) for g in (grids[1], grids[0], *grids[2:])]
+        grids[:2] = grids[1], grids[0]
     return tuple(grids)
 
 

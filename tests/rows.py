@@ -1,0 +1,108 @@
+"""The same expression on minitorch and on PyTorch: results, dtypes, sharing of memory, gradients of two orders.
+
+A row is ``(expression, *inputs)``: a function of the library and of tensors, and what the tensors are made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minitorch
+
+SEED = 20240501
+
+
+def floats(*shape: int) -> np.ndarray:
+    """Distinct numbers, so that maxima and sorted orders are unique."""
+    rng = np.random.default_rng(SEED + sum(shape))
+    size = int(np.prod(shape))
+    return (rng.permutation(size) / max(size, 1) + rng.random(size) * 0.2 / max(size, 1) - 0.43).reshape(shape) * 3
+
+
+def tensors(library: Any, inputs: tuple, requires_grad: bool) -> list:
+    made = [library.tensor(x.tolist(), dtype=getattr(library, x.dtype.name)).reshape(x.shape) for x in inputs]
+    return [t.requires_grad_() if requires_grad and t.is_floating_point() else t for t in made]
+
+
+def listed(result: Any) -> list:
+    if isinstance(result, (tuple, list)):
+        return [leaf for part in result for leaf in listed(part)]
+    return [result]
+
+
+def same(ours: Any, theirs: Any, tolerance: float = 1e-12) -> None:
+    """The same value: dtype, shape and elements of a tensor, or equal Python objects."""
+    if not hasattr(theirs, "detach"):
+        if isinstance(theirs, tuple):
+            theirs, ours = tuple(theirs), tuple(ours)
+        assert type(ours) is type(theirs), (ours, theirs)
+        assert ours == theirs
+        return
+    assert repr(ours.dtype) == repr(theirs.dtype)
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=tolerance)
+
+
+def shares(result: Any, inputs: list) -> bool:
+    return any(np.may_share_memory(result.detach().numpy(), x.detach().numpy()) for x in inputs)
+
+
+def check(function: Callable, *inputs: np.ndarray, second: bool = True, tolerance: float = 1e-12) -> None:
+    """Compares everything; ``second=False`` leaves out the gradients of gradients."""
+    torch = pytest.importorskip("torch")
+    mine, theirs = tensors(minitorch, inputs, False), tensors(torch, inputs, False)
+    ours, expected = listed(function(minitorch, *mine)), listed(function(torch, *theirs))
+    assert len(ours) == len(expected)
+    for a, b in zip(ours, expected):
+        same(a, b, tolerance)
+        if isinstance(a, minitorch.Tensor) and a.numel():
+            assert shares(a, mine) == shares(b, theirs), "one is a view, the other a copy"
+    for a, b in zip(mine, theirs):
+        same(a, b)  # the inputs are untouched
+    check_gradients(torch, function, inputs, second, tolerance)
+
+
+def check_gradients(torch: Any, function: Callable, inputs: tuple, second: bool, tolerance: float) -> None:
+    gradients = []
+    for library in (minitorch, torch):
+        leaves = tensors(library, inputs, True)
+        results = [r for r in listed(function(library, *leaves)) if hasattr(r, "grad_fn") and r.requires_grad]
+        if not results:
+            gradients.append([])
+            continue
+        loss = sum((r * library.tensor(floats(*r.shape).tolist(), dtype=r.dtype).reshape(r.shape)).sum() for r in results)
+        loss.backward()
+        gradients.append([x.grad for x in leaves])
+    assert len(gradients[0]) == len(gradients[1])
+    for ours, theirs in zip(*gradients):
+        if theirs is None:
+            assert ours is None or not ours.numpy().any()
+        else:
+            same(ours, theirs, max(tolerance, 1e-10))
+    if second and gradients[0]:
+        leaves = tensors(minitorch, inputs, True)
+        assert minitorch.autograd.gradgradcheck(lambda *xs: _differentiable(function(minitorch, *xs)), leaves)
+
+
+def _differentiable(result: Any) -> Any:
+    kept = tuple(r for r in listed(result) if hasattr(r, "grad_fn") and r.requires_grad)
+    return kept[0] if len(kept) == 1 else kept
+
+
+def check_refused(function: Callable, *inputs: np.ndarray, match: str | None = None) -> None:
+    """Both libraries raise, with the same class (or one derived from it); inputs stay as they were."""
+    torch = pytest.importorskip("torch")
+    mine, theirs = tensors(minitorch, inputs, False), tensors(torch, inputs, False)
+    with pytest.raises(Exception) as expected:  # noqa: PT011
+        function(torch, *theirs)
+    with pytest.raises(Exception, match=match) as ours:  # noqa: PT011
+        function(minitorch, *mine)
+    assert isinstance(ours.value, type(expected.value)) or ours.type.__name__ == expected.type.__name__, (
+        f"{ours.type.__name__}: {ours.value} where PyTorch has {expected.type.__name__}: {expected.value}"
+    )
+    for a, b in zip(mine, theirs):
+        same(a, b)
