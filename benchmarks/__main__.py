@@ -17,7 +17,9 @@ from .workloads import WORKLOADS, select
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    parser.add_argument("--only", metavar="PATTERN", help="names that contain or match it; several with commas")
+    parser.add_argument(
+        "--only", metavar="PATTERN", help="names that begin with it or match it as a glob; several with commas"
+    )
     parser.add_argument("--against", default="torch", metavar="LIST", help="torch (default), chainer, pydynet; or none")
     parser.add_argument("--turns", type=int, default=5, help="turns of each library on each workload (default 5)")
     parser.add_argument("--threads", type=int, default=2, help="threads of each library (default 2)")

@@ -71,12 +71,12 @@ def add(
 
 
 def select(pattern: str | None) -> list[Workload]:
-    """Workloads whose name contains one of the comma-separated parts of ``pattern``, or matches it as a glob."""
+    """Workloads whose name begins with one of the comma-separated parts of ``pattern``, or matches it as a glob."""
     found = list(WORKLOADS.values())
     if not pattern:
         return [w for w in found if not w.name.startswith("selftest/")]
     parts = [part.strip() for part in pattern.split(",") if part.strip()]
-    return [w for w in found if any(part in w.name or fnmatch.fnmatch(w.name, part) for part in parts)]
+    return [w for w in found if any(w.name.startswith(part) or fnmatch.fnmatch(w.name, part) for part in parts)]
 
 
 from . import engine, inference, operations, process, training, twins  # noqa: E402  (each fills the table)

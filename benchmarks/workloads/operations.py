@@ -45,7 +45,10 @@ def train(op: Callable[..., Any], inputs: Inputs) -> Build:
         for leaf in leaves:
             leaf.requires_grad_()
         with torch.no_grad():
-            gradient = torch.ones_like(op(torch, *arguments))
+            shape = tuple(op(torch, *arguments).shape)
+        # Not ones: the gradient of a softmax or a norm would be nothing but rounding.
+        numbers = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+        gradient = torch.from_numpy(np.asarray(numbers)).to(device)
 
         def step() -> Any:
             for leaf in leaves:
