@@ -25,7 +25,7 @@ from minitorch.ops import (
 )
 
 METHODS = {
-    elementwise: "add sub mul neg pow exp relu tanh gt",
+    elementwise: "add sub mul neg pow exp relu tanh gt div log sqrt abs sign sigmoid lt le ge eq ne",
     reduction: "sum",
     shape: "reshape view view_as reshape_as ravel flatten unflatten squeeze unsqueeze expand expand_as broadcast_to",
     axes: "permute transpose swapaxes swapdims t movedim moveaxis",
@@ -72,6 +72,15 @@ OPERATORS = {
     "__rmul__": elementwise.mul,
     "__neg__": elementwise.neg,
     "__gt__": elementwise.gt,
+    "__lt__": elementwise.lt,
+    "__le__": elementwise.le,
+    "__ge__": elementwise.ge,
+    "__eq__": elementwise.eq,
+    "__ne__": elementwise.ne,
+    "__truediv__": elementwise.div,
+    "__rtruediv__": lambda self, other: elementwise.div(other, self),
+    "__pow__": elementwise.pow,
+    "__rpow__": lambda self, other: elementwise.pow(other, self),
 }
 
 for _module, _names in METHODS.items():

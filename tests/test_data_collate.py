@@ -97,7 +97,7 @@ def test_lengths_and_keys_that_differ_are_named():
 
 
 def test_what_has_no_batch_is_refused():
-    with pytest.raises(TypeError, match="found builtins.NoneType"):
+    with pytest.raises(TypeError, match=r"found builtins\.NoneType"):
         default_collate([None, None])
     with pytest.raises(TypeError, match=r"at sample\[1\]: found builtins.object"):
         default_collate([(1, object())])

@@ -196,7 +196,7 @@ def test_random_data_sets_repeat_at_one_seed_and_differ_between_passes():
     torch.manual_seed(2)
     random.random(), np.random.rand()
     assert [[v.tolist() for v in b] for b in DataLoader(Noise(), 2)] == first != second
-    numbers = sum((sum(b, []) for b in first), [])
+    numbers = [value for batch in first for field in batch for value in field]
     assert len(set(numbers)) == len(numbers)
 
 
@@ -229,7 +229,7 @@ def test_iterable_data_sets_draw_one_stream_per_pass():
         random.random()  # draws of the loop do not get into the data
         second.append([v.tolist() for v in batch])
     assert first == second
-    assert sorted(sum((b[0] for b in first), [])) == list(range(6))
+    assert sorted(value for batch in first for value in batch[0]) == list(range(6))
     assert len({x for b in first for x in b[1]}) == 6
 
 

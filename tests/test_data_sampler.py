@@ -1,6 +1,7 @@
 """Samplers."""
 
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -130,9 +131,9 @@ def test_batches():
 def test_distributed_shares_cover_everything(length, world, shuffle):
     shares = [list(DistributedSampler(range(length), world, rank, shuffle)) for rank in range(world)]
     assert len({len(share) for share in shares}) == 1
-    assert set(sum(shares, [])) == set(range(length))
+    assert set(chain(*shares)) == set(range(length))
     dropped = [list(DistributedSampler(range(length), world, rank, shuffle, drop_last=True)) for rank in range(world)]
-    flat = sum(dropped, [])
+    flat = list(chain(*dropped))
     assert len(set(flat)) == len(flat) == length // world * world
 
 
@@ -144,7 +145,7 @@ def test_distributed_orders_change_with_the_epoch_and_agree_between_processes():
     for sampler in samplers:
         sampler.set_epoch(1)
     second = [list(s) for s in samplers]
-    assert second != first and sorted(sum(second, [])) == list(range(100))
+    assert second != first and sorted(chain(*second)) == list(range(100))
 
 
 def test_distributed_refuses():

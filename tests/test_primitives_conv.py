@@ -160,6 +160,48 @@ def test_infinite_and_nan_inputs_reach_their_windows_only():
     np.testing.assert_array_equal(y[0, 0], expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES)
+def test_compiled_replacement(case, dtype):
+    """The Numba versions, on one thread and on several, against the portable ones."""
+    pytest.importorskip("numba")
+    from minitorch.backend.cpu import conv as compiled
+    from minitorch.backend.cpu import threads
+
+    x, w, bias, gy, how = arrays(case, dtype)
+    spatial, kernel = x.shape[2:], w.shape[2:]
+    calls = [
+        (compiled.conv_forward, conv_forward, (x, w, *how)),
+        (compiled.conv_forward, conv_forward, (x, w, *how, bias)),
+        (compiled.conv_input_grad, conv_input_grad, (gy, w, spatial, *how)),
+        (compiled.conv_weight_grad, conv_weight_grad, (x, gy, kernel, *how)),
+    ]
+    before = threads.get_num_threads()
+    for replacement, primitive, arguments in calls:
+        expected = primitive.portable(*arguments)
+        try:
+            for number in (1, 3):
+                threads.set_num_threads(number)
+                result = replacement(*arguments)
+                if min(x.size, w.size, gy.size):
+                    close(result, expected, dtype)
+                else:
+                    assert result is NotImplemented
+        finally:
+            threads.set_num_threads(before)
+
+
+def test_compiled_replacement_leaves_other_dtypes_alone():
+    pytest.importorskip("numba")
+    from minitorch.backend.cpu import conv as compiled
+
+    x, w, bias, gy, how = arrays("same", "float16")
+    assert compiled.conv_forward(x, w, *how, bias=bias) is NotImplemented
+    assert compiled.conv_input_grad(gy, w, x.shape[2:], *how) is NotImplemented
+    assert compiled.conv_weight_grad(x, gy, w.shape[2:], *how) is NotImplemented
+    assert compiled.conv_forward(x.astype("float32"), w.astype("float64"), *how) is NotImplemented
+
+
 def test_output_shape():
     assert conv_output_shape((32, 32), (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1)) == (28, 28)
     assert conv_output_shape((7,), (3,), (2,), ((1, 2),), (2,)) == (3,)

@@ -123,3 +123,86 @@ tanh.rules(input=lambda g, out: _tanh_grad(g, out))
 def gt(input: Array, other: Array):
     """``input > other``, bool."""
     return input > other
+
+
+def div(input, other, *, rounding_mode=None):
+    """``input / other``."""
+    return _true_divide(input, other)
+
+
+pow.rules(
+    input=lambda g, input, exponent: g * exponent * input ** (exponent - 1),
+    exponent=lambda g, input, out: g * out * input.log(),
+)
+
+
+@op("LogBackward0", promote="float")
+def log(input: Array):
+    """Natural logarithm."""
+    return xp(input).log(input)
+
+
+log.rules(input=lambda g, input: g / input)
+
+
+@op("SqrtBackward0", promote="float")
+def sqrt(input: Array):
+    """Square root."""
+    return xp(input).sqrt(input)
+
+
+sqrt.rules(input=lambda g, out: g / (2 * out))
+
+
+@op("AbsBackward0")
+def abs(input: Array):
+    """Absolute value."""
+    return xp(input).abs(input)
+
+
+@op()
+def sign(input: Array):
+    """Sign."""
+    return xp(input).sign(input)
+
+
+abs.rules(input=lambda g, input: g * sign(input))
+
+
+@op("SigmoidBackward0", promote="float")
+def sigmoid(input: Array):
+    """Logistic function."""
+    return 1 / (1 + xp(input).exp(-input))
+
+
+sigmoid.rules(input=lambda g, out: g * out * (1 - out))
+
+
+@op(promote="common")
+def lt(input: Array, other: Array):
+    """``input < other``."""
+    return input < other
+
+
+@op(promote="common")
+def le(input: Array, other: Array):
+    """``input <= other``."""
+    return input <= other
+
+
+@op(promote="common")
+def ge(input: Array, other: Array):
+    """``input >= other``."""
+    return input >= other
+
+
+@op(promote="common")
+def eq(input: Array, other: Array):
+    """``input == other``."""
+    return input == other
+
+
+@op(promote="common")
+def ne(input: Array, other: Array):
+    """``input != other``."""
+    return input != other

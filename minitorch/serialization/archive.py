@@ -95,8 +95,11 @@ class Archive:
         return out
 
     def _start(self, entry: zipfile.ZipInfo) -> int:
-        self.file.seek(max(entry.header_offset, 0))
-        header = self.file.read(_LOCAL_HEADER.size)
+        at = entry.header_offset
+        header = b""
+        if at >= 0:
+            self.file.seek(at)
+            header = self.file.read(_LOCAL_HEADER.size)
         if len(header) < _LOCAL_HEADER.size or header[:4] != MAGIC:
             raise RuntimeError(
                 f"load: the record {entry.filename!r} is not where the directory says: the file is damaged"

@@ -258,9 +258,15 @@ def _storage_id(pid: Any) -> tuple[str, str, str, int, Any]:
     if type(pid) is not tuple or len(pid) not in (5, 6):
         raise UnpicklingError("a persistent id is no description of a storage")
     what, kind, key, location, numel = pid[:5]
-    if what == "module":
+    if type(what) is str and what == "module":
         raise UnpicklingError("the file holds a whole module; save its state_dict() in PyTorch instead")
-    if what != "storage" or type(kind) is not StorageType or type(key) is not str or type(location) is not str:
+    if (
+        type(what) is not str
+        or what != "storage"
+        or type(kind) is not StorageType
+        or type(key) is not str
+        or type(location) is not str
+    ):
         raise UnpicklingError("a persistent id is no description of a storage")
     if not _is_count(numel):
         raise UnpicklingError(f"a storage has {numel!r} elements")

@@ -85,7 +85,8 @@ class Machine:
                     raise UnpicklingError(f"the opcode {opcode.name} is not one that plain data and tensors need")
                 step(self, argument)
             return self.stack.pop()
-        except (LookupError, ValueError, TypeError, OverflowError, AttributeError, AssertionError) as error:
+        # pickletools warns of odd escapes in strings of protocol 0, which are refused anyway
+        except (LookupError, ValueError, TypeError, OverflowError, AttributeError, AssertionError, Warning) as error:
             if error is self.foreign:
                 raise
             raise UnpicklingError(f"the pickle is cut short or damaged ({error})") from error

@@ -1,11 +1,73 @@
-"""Numba replacements for primitives on NumPy arrays: the extra ``fast``."""
+"""Replacements of primitives for NumPy arrays, compiled by Numba: the extra ``fast``.
+
+Nothing here imports Numba before a primitive that has a replacement is first called.  ``MINITORCH_NUMBA=0`` in the
+environment, a missing Numba, or one that cannot compile: the portable versions run.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
+# The module that has each replacement, under the primitive's name.
+_REPLACEMENTS = {
+    "conv_forward": "minitorch.backend.cpu.conv",
+    "conv_input_grad": "minitorch.backend.cpu.conv",
+    "conv_weight_grad": "minitorch.backend.cpu.conv",
+
+
+}
+_broken = False
+
+
+def enabled() -> bool:
+    """Whether compiled replacements are used: Numba is installed, works, and ``MINITORCH_NUMBA`` is not 0.
+
+    >>> isinstance(enabled(), bool)
+    True
+    """
+    if _broken or os.environ.get("MINITORCH_NUMBA", "1") == "0":
+        return False
+    return importlib.util.find_spec("numba") is not None
+
 
 def find(name: str) -> Callable[..., Any] | None:
-    """The compiled replacement of the primitive ``name``, ``None`` if there is none."""
-    return None
+    """The replacement of the primitive ``name``, or ``None``; one that fails to compile is given up with a line on stderr."""
+    if name not in _REPLACEMENTS or not enabled():
+        return None
+    try:
+        function = getattr(importlib.import_module(_REPLACEMENTS[name]), name)
+    except Exception as error:  # a broken Numba fails in many ways, and none is a reason to stop
+        _give_up(error)
+        return None
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if _broken:
+            return NotImplemented
+        try:
+            return function(*args, **kwargs)
+        except _compile_errors() as error:
+            _give_up(error)
+            return NotImplemented
+
+    return guarded
+
+
+@functools.lru_cache(maxsize=1)
+def _compile_errors() -> tuple[type[BaseException], ...]:
+    from numba.core.errors import NumbaError
+
+    return (NumbaError,)
+
+
+def _give_up(error: BaseException) -> None:
+    global _broken
+    _broken = True
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    print(f"minitorch: Numba cannot be used ({first_line}); going on with NumPy alone, slower.", file=sys.stderr)

@@ -12,7 +12,6 @@ from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional import pointwise
 from minitorch.ops import elementwise
-from minitorch.ops.elementwise import sigmoid, tanh
 from minitorch.ops.softmax import log_softmax as _log_softmax_op
 from minitorch.ops.softmax import softmax as _softmax_op
 from minitorch.random import default_generator
@@ -228,6 +227,16 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 # ---- smooth ones
 
 
+def sigmoid(input: Tensor) -> Tensor:
+    """``1 / (1 + exp(-input))``."""
+    return input.sigmoid()
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Hyperbolic tangent."""
+    return input.tanh()
+
+
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``input`` above zero, ``alpha * (exp(input) - 1)`` below (Clevert et al. 2015, arXiv:1511.07289)."""
     return _run(pointwise._elu, inplace, input, (alpha, 1.0, 1.0))
@@ -292,7 +301,7 @@ def softsign(input: Tensor) -> Tensor:
 
 def tanhshrink(input: Tensor) -> Tensor:
     """``input - tanh(input)``."""
-    return input - tanh(input)
+    return input - input.tanh()
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -306,7 +315,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if input.shape[dim] % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     first, second = input.chunk(2, dim)
-    return first * sigmoid(second)
+    return first * second.sigmoid()
 
 
 # ---- over a dimension

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
@@ -71,7 +72,7 @@ def ntuple(value: Any, dims: int, name: str) -> Ints:
         TypeError: not an int or a sequence of ints.
         ValueError: another number of them.
     """
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return (value,) * dims
     try:
         values = tuple([v.__index__() for v in value])
@@ -160,35 +161,46 @@ def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, dims
             )
 
 
-def conv_nd(
-    input: Tensor, weight: Tensor, bias: Tensor | None, stride: Ints, pads: Pads, dilation: Ints, groups: int
+@lru_cache(maxsize=512)
+def _arguments(dims: int, stride: Any, padding: Any, dilation: Any, groups: int, kernel: Ints) -> tuple[Ints, Pads, Ints]:
+    """Stride, padding and dilation for each dimension, checked: layers ask for the same ones at every call."""
+    strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
+    pads = pads_of(padding, kernel, strides, dilations)
+    check_geometry(strides, dilations, groups, pads)
+    return strides, pads, dilations
+
+
+def hashable(value: Any) -> Any:
+    return tuple(value) if type(value) is list else value
+
+
+def convolution(
+    dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
-    """The convolution with arguments in full: what the layers call, with tuples that they made once."""
+    """Convolution over ``dims`` dimensions: see :func:`conv2d`."""
     x, w = input._data, weight._data
-    dims = len(stride)
-    if x.ndim != dims + 2 or w.ndim != x.ndim or x.shape[1] != w.shape[1] * groups or x.dtype is not w.dtype:
+    if w.ndim != dims + 2:
+        raise RuntimeError(f"conv{dims}d: weight must have {dims + 2} dimensions, got shape {w.shape}")
+    kernel = w.shape[2:]
+    try:
+        strides, pads, dilations = _arguments(dims, stride, padding, dilation, groups, kernel)
+    except TypeError:
+        stride, padding, dilation = hashable(stride), hashable(padding), hashable(dilation)
+        strides, pads, dilations = _arguments(dims, stride, padding, dilation, groups, kernel)
+    fits = x.ndim == dims + 2 and x.shape[1] == w.shape[1] * groups and x.dtype is w.dtype
+    if not fits or (bias is not None and bias._data.shape != w.shape[:1]):
         _check(input, weight, bias, groups, dims, False)
         if x.ndim == dims + 1:
-            return conv_nd(input.unsqueeze(0), weight, bias, stride, pads, dilation, groups).squeeze(0)
-    for n, k, d, (lo, hi) in zip(x.shape[2:], w.shape[2:], dilation, pads):
+            return convolution(dims, input.unsqueeze(0), weight, bias, strides, padding, dilations, groups).squeeze(0)
+    for n, k, d, (lo, hi) in zip(x.shape[2:], kernel, dilations, pads):
         if n + lo + hi < d * (k - 1) + 1:
             padded = tuple([n + lo + hi for n, (lo, hi) in zip(x.shape[2:], pads)])
-            reach = tuple([d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation)])
+            reach = tuple([d * (k - 1) + 1 for k, d in zip(kernel, dilations)])
             raise RuntimeError(
                 f"{_describe(w, False, groups)} got input of shape {x.shape}: its spatial size with padding, {padded}, "
                 f"is smaller than the kernel, {reach}; pad the input or use fewer layers that shrink it"
             )
-    return _conv(input, weight, bias, stride, pads, dilation, groups)
-
-
-def _convolution(
-    dims: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
-    strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
-    pads = pads_of(padding, weight._data.shape[2:], strides, dilations)
-    check_geometry(strides, dilations, groups, pads)
-    _check(input, weight, bias, groups, dims, False)
-    return conv_nd(input, weight, bias, strides, pads, dilations, groups)
+    return _conv(input, weight, bias, strides, pads, dilations, groups)
 
 
 def conv1d(
@@ -204,7 +216,7 @@ def conv1d(
 
     Shape: input (N, C, L) or (C, L), weight (O, C / groups, kL).
     """
-    return _convolution(1, input, weight, bias, stride, padding, dilation, groups)
+    return convolution(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
@@ -234,7 +246,7 @@ def conv2d(
     tensor([[[[ 8., 12.],
               [20., 24.]]]])
     """
-    return _convolution(2, input, weight, bias, stride, padding, dilation, groups)
+    return convolution(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(
@@ -250,4 +262,4 @@ def conv3d(
 
     Shape: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, kD, kH, kW).
     """
-    return _convolution(3, input, weight, bias, stride, padding, dilation, groups)
+    return convolution(3, input, weight, bias, stride, padding, dilation, groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from minitorch.backend.primitives import conv_input_grad, conv_output_shape
@@ -16,6 +17,7 @@ from minitorch.nn.functional.conv import (
     _describe,
     _sum_channels,
     check_geometry,
+    hashable,
     ntuple,
 )
 from minitorch.nn.functional.padding import constant_pad
@@ -40,90 +42,59 @@ _conv_transpose.rules(
 )
 
 
-def conv_transpose_nd(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Ints,
-    padding: Ints,
-    output_padding: Ints,
-    groups: int,
-    dilation: Ints,
-) -> Tensor:
-    """The transposed convolution with arguments in full."""
-    x, w = input._data, weight._data
-    dims = len(stride)
-    if x.ndim != dims + 2 or w.ndim != x.ndim or x.shape[1] != w.shape[0] or x.dtype is not w.dtype:
-        _check(input, weight, bias, groups, dims, True)
-        if x.ndim == dims + 1:
-            args = (stride, padding, output_padding, groups, dilation)
-            return conv_transpose_nd(input.unsqueeze(0), weight, bias, *args).squeeze(0)
-    spatial = tuple(
-        [
-            (n - 1) * s - 2 * p + d * (k - 1) + 1 + more
-            for n, s, p, d, k, more in zip(x.shape[2:], stride, padding, dilation, w.shape[2:], output_padding)
-        ]
-    )
-    for more, s, d in zip(output_padding, stride, dilation):
-        if more < 0 or more >= max(s, d):
-            raise RuntimeError(
-                f"{_describe(w, True, groups)}: output padding must be smaller than either stride or dilation, got "
-                f"output_padding={output_padding}, stride={stride}, dilation={dilation}"
-            )
-    pads = tuple([(p, p) for p in padding])
-    # With output_padding above the stride, the convolution back would have more outputs than there are inputs.
-    if min(spatial) < 1 or conv_output_shape(spatial, w.shape[2:], stride, pads, dilation) != x.shape[2:]:
-        if min(spatial) < 1:
-            raise RuntimeError(
-                f"{_describe(w, True, groups)} got input of shape {x.shape}: the output's spatial size would be "
-                f"{spatial}; use less padding"
-            )
-        return _with_large_output_padding(input, weight, bias, stride, pads, output_padding, groups, dilation)
-    return _conv_transpose(input, weight, bias, spatial, stride, pads, dilation, groups)
+@lru_cache(maxsize=512)
+def _arguments(
+    dims: int, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
+) -> tuple[Ints, Pads, Ints, Ints]:
+    """Stride, padding, output padding and dilation for each dimension, checked."""
+    strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
+    pads = tuple([(p, p) for p in ntuple(padding, dims, "padding")])
+    check_geometry(strides, dilations, groups, pads)
+    more = ntuple(output_padding, dims, "output_padding")
+    if any(m < 0 or m >= max(s, d) for m, s, d in zip(more, strides, dilations)):
+        raise RuntimeError(
+            f"conv_transpose{dims}d: output padding must be smaller than either stride or dilation, got "
+            f"output_padding={more}, stride={strides}, dilation={dilations}"
+        )
+    return strides, pads, more, dilations
 
 
-def _with_large_output_padding(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    stride: Ints,
-    pads: Pads,
-    output_padding: Ints,
-    groups: int,
-    dilation: Ints,
-) -> Tensor:
-    """Zeros after the input make up for what the convolution back would read there."""
-    spatial = tuple(
-        [
-            (n - 1) * s - lo - hi + d * (k - 1) + 1 + more
-            for n, s, (lo, hi), d, k, more in zip(
-                input._data.shape[2:], stride, pads, dilation, weight._data.shape[2:], output_padding
-            )
-        ]
-    )
-    needed = conv_output_shape(spatial, weight._data.shape[2:], stride, pads, dilation)
-    extra = tuple([(0, m - n) for n, m in zip(input._data.shape[2:], needed)])
-    input = constant_pad(input, ((0, 0), (0, 0), *extra), 0.0)
-    return _conv_transpose(input, weight, bias, spatial, stride, pads, dilation, groups)
-
-
-def _transposed(
+def transposed(
     dims: int,
     input: Tensor,
     weight: Tensor,
-    bias: Any,
+    bias: Tensor | None,
     stride: Any,
     padding: Any,
     output_padding: Any,
     groups: int,
     dilation: Any,
 ) -> Tensor:
-    strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
-    paddings = ntuple(padding, dims, "padding")
-    check_geometry(strides, dilations, groups, [(p, p) for p in paddings])
+    """Transposed convolution over ``dims`` dimensions: see :func:`conv_transpose2d`."""
+    x, w = input._data, weight._data
+    given = [hashable(a) for a in (stride, padding, output_padding)]
+    strides, pads, more, dilations = _arguments(dims, *given, groups, hashable(dilation))
     _check(input, weight, bias, groups, dims, True)
-    more = ntuple(output_padding, dims, "output_padding")
-    return conv_transpose_nd(input, weight, bias, strides, paddings, more, groups, dilations)
+    if x.ndim == dims + 1:
+        args = (stride, padding, output_padding, groups, dilation)
+        return transposed(dims, input.unsqueeze(0), weight, bias, *args).squeeze(0)
+    kernel, inner = w.shape[2:], x.shape[2:]
+    spatial = tuple(
+        [
+            (n - 1) * s - lo - hi + d * (k - 1) + 1 + m
+            for n, s, (lo, hi), d, k, m in zip(inner, strides, pads, dilations, kernel, more)
+        ]
+    )
+    if min(spatial) < 1:
+        raise RuntimeError(
+            f"{_describe(w, True, groups)} got input of shape {x.shape}: the output's spatial size would be {spatial}; "
+            "use less padding"
+        )
+    # With output_padding above the stride the convolution back has more outputs than there are inputs: add zeros.
+    back = conv_output_shape(spatial, kernel, strides, pads, dilations)
+    if back != inner:
+        input = constant_pad(input, ((0, 0), (0, 0), *[(0, m - n) for n, m in zip(inner, back)]), 0)
+    return _conv_transpose(input, weight, bias, spatial, strides, pads, dilations, groups)
 
 
 def conv_transpose1d(
@@ -137,7 +108,7 @@ def conv_transpose1d(
     dilation: Any = 1,
 ) -> Tensor:
     """Transposed convolution along one dimension: see :func:`conv_transpose2d`."""
-    return _transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return transposed(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(
@@ -158,7 +129,7 @@ def conv_transpose2d(
     Raises:
         RuntimeError: shapes or dtypes do not fit, or ``output_padding`` is not below stride or dilation.
     """
-    return _transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return transposed(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose3d(
@@ -172,4 +143,4 @@ def conv_transpose3d(
     dilation: Any = 1,
 ) -> Tensor:
     """Transposed convolution over three dimensions: see :func:`conv_transpose2d`."""
-    return _transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return transposed(3, input, weight, bias, stride, padding, output_padding, groups, dilation)

@@ -1,11 +1,46 @@
-"""Losses that compare a prediction with a target element by element."""
+"""Losses that compare an input with a target element by element.
+
+Each is an operation with its reduction inside; the derivatives by input and target are written in operations on Tensors,
+so they can be differentiated again.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
-from minitorch.core.tensor import Tensor
-from minitorch.nn.functional.reduce import matched, per_element, reduced, reduction_of
+from minitorch.core.tensor import Tensor, wrap
+from minitorch.nn.functional.activation import logsigmoid
+from minitorch.nn.functional.reduce import (
+    matched,
+    per_element,
+    reduce_tensor,
+    reduced,
+    reduction_of,
+    weighted,
+)
+
+
+def declare_loss(name: str, value: Callable, by_input: Callable, by_target: Callable) -> Callable[..., Tensor]:
+    """The loss ``value(lib, input, target, *params)`` on arrays, with its derivatives on Tensors."""
+
+    @op(name)
+    def loss(input: Array, target: Array, params, reduction):
+        return reduced(value(xp(input), input, target, *params), reduction)
+
+    loss.rules(
+        input=lambda g, input, target, params, reduction: per_element(g, reduction, input)
+        * by_input(input, target, *params),
+        target=lambda g, input, target, params, reduction: per_element(g, reduction, input)
+        * by_target(input, target, *params),
+    )
+    return loss
+
+
+# ---- squares
 
 
 @op("MseLossBackward0")
@@ -14,36 +49,37 @@ def _mse_loss(input: Array, target: Array, reduction):
     if reduction == "none":
         return xp(input).square(difference, out=difference)
     flat = difference.reshape(-1)
-    if flat.dtype.itemsize == 2:  # float16 squares overflow their sum
+    if flat.dtype.itemsize == 2:  # sums of float16 overflow
         total = xp(input).square(flat, dtype="f4").sum()
         return (total / flat.size if reduction == "mean" else total).astype(input.dtype)
     total = xp(input).dot(flat, flat)
-    return total / flat.size if reduction == "mean" else total
+    if reduction == "sum":
+        return total
+    return total / flat.size if flat.size else total * math.nan
 
 
 @op("MseLossBackwardBackward0")
 def _mse_grad(g: Array, input: Array, target: Array, scale):
     out = input - target
-    out *= g * scale
+    out *= g * g.dtype.type(scale)
     return out
 
 
-def _mse_rule(sign):
-    def rule(g, input, target, reduction):
-        size = input._data.size
-        return _mse_grad(g, input, target, sign * 2 / size if reduction == "mean" and size else sign * 2)
-
-    return rule
+def _mse_scale(reduction: str, input: Tensor) -> float:
+    return 2 / max(1, input._data.size) if reduction == "mean" else 2
 
 
-def _like_loss(product: Tensor, g_shape: tuple) -> Tensor:
-    """A derivative by the gradient of the loss: summed if that is a single number."""
+def _like_g(product: Tensor, g_shape: tuple) -> Tensor:
+    """A derivative by the gradient of a loss: summed if that was one number."""
     return product if product._data.shape == g_shape else product.sum()
 
 
-_mse_loss.rules(input=_mse_rule(1), target=_mse_rule(-1))
+_mse_loss.rules(
+    input=lambda g, input, target, reduction: _mse_grad(g, input, target, _mse_scale(reduction, input)),
+    target=lambda g, input, target, reduction: _mse_grad(g, target, input, _mse_scale(reduction, input)),
+)
 _mse_grad.rules(
-    g=lambda h, input, target, scale, g_shape: _like_loss(h * (input - target) * scale, g_shape),
+    g=lambda h, input, target, scale, g_shape: _like_g(h * (input - target) * scale, g_shape),
     input=lambda h, g, scale: h * g * scale,
     target=lambda h, g, scale: h * g * -scale,
 )
@@ -68,9 +104,205 @@ def mse_loss(
     >>> torch.nn.functional.mse_loss(torch.tensor([1., 2.]), torch.tensor([1., 4.]))
     tensor(2.)
     """
-    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
-        reduction = reduction_of(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     input, target = matched("mse_loss", input, target)
     if weight is not None:
-        return weighted_mean("mse_loss", _mse_loss(input, target, "none"), weight, reduction)
+        return weighted("mse_loss", _mse_loss(input, target, "none"), weight, reduction)
     return _mse_loss(input, target, reduction)
+
+
+# ---- absolute values
+
+
+_l1_loss = declare_loss(
+    "L1LossBackward0",
+    lambda lib, x, t: lib.abs(x - t),
+    lambda x, t: (x - t).sign(),
+    lambda x, t: (t - x).sign(),
+)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """The mean of ``|input - target|``.  Shapes and errors: as :func:`mse_loss`."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = matched("l1_loss", input, target)
+    if weight is not None:
+        return weighted("l1_loss", _l1_loss(input, target, (), "none"), weight, reduction)
+    return _l1_loss(input, target, (), reduction)
+
+
+def _huber(lib: Any, x: Any, t: Any, delta: float) -> Any:
+    size = lib.abs(x - t)
+    return lib.where(size < delta, 0.5 * size * size, delta * (size - 0.5 * delta))
+
+
+_huber_loss = declare_loss(
+    "HuberLossBackward0",
+    _huber,
+    lambda x, t, delta: (x - t).clamp(-delta, delta),
+    lambda x, t, delta: (t - x).clamp(-delta, delta),
+)
+_smooth_l1_loss = declare_loss(
+    "SmoothL1LossBackward0",
+    lambda lib, x, t, beta: _huber(lib, x, t, beta) / x.dtype.type(beta),
+    lambda x, t, beta: ((x - t) / beta).clamp(-1, 1),
+    lambda x, t, beta: ((t - x) / beta).clamp(-1, 1),
+)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """The mean of ``d² / (2·beta)`` where ``d = |input - target|`` is below ``beta``, of ``d - beta/2`` elsewhere.
+
+    Girshick 2015, "Fast R-CNN".  Shapes and errors: as :func:`mse_loss`.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    if beta < 0:
+        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+    input, target = matched("smooth_l1_loss", input, target)
+    if beta == 0:
+        return _l1_loss(input, target, (), reduction)
+    return _smooth_l1_loss(input, target, (beta,), reduction)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """The mean of ``d²/2`` where ``d = |input - target|`` is below ``delta``, of ``delta·(d - delta/2)`` elsewhere.
+
+    Huber 1964, "Robust estimation of a location parameter".  Shapes and errors: as :func:`mse_loss`.
+    """
+    reduction = reduction_of(None, None, reduction)
+    if delta <= 0:
+        raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+    input, target = matched("huber_loss", input, target)
+    if weight is not None:
+        return weighted("huber_loss", _huber_loss(input, target, (delta,), "none"), weight, reduction)
+    return _huber_loss(input, target, (delta,), reduction)
+
+
+# ---- distributions
+
+
+def _kl(lib: Any, x: Any, t: Any, log_target: bool) -> Any:
+    if log_target:
+        return lib.exp(t) * (t - x)
+    positive = t > 0  # 0·log 0 is 0
+    return lib.where(positive, t * (lib.log(lib.where(positive, t, 1)) - x), x.dtype.type(0))
+
+
+_kl_div = declare_loss(
+    "KlDivBackward0",
+    _kl,
+    lambda x, t, log_target: -t.exp() if log_target else -t * wrap((t._data > 0).astype(t._data.dtype)),
+    lambda x, t, log_target: t.exp() * (t - x + 1) if log_target else t.log() + 1 - x,
+)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """The Kullback-Leibler divergence ``target·(log(target) - input)`` of log-probabilities ``input`` from ``target``.
+
+    Args:
+        reduction: also ``"batchmean"``: the sum divided by the size of dimension 0, which is the divergence itself.
+        log_target: the target has log-probabilities too.
+    """
+    if reduction == "batchmean":
+        input, target = matched("kl_div", input, target)
+        total = _kl_div(input, target, (log_target,), "sum")
+        return total / input._data.shape[0] if input._data.ndim else total
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = matched("kl_div", input, target)
+    return _kl_div(input, target, (log_target,), reduction)
+
+
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """Minus the log-likelihood of counts ``target`` under Poisson rates ``exp(input)`` (or ``input``).
+
+    Args:
+        full: adds Stirling's approximation of ``log(target!)`` for targets above 1.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = matched("poisson_nll_loss", input, target)
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        above = target._data > 1
+        safe = target.masked_fill(wrap(~above), 1.0)
+        stirling = safe * safe.log() - safe + (safe * (2 * math.pi)).log() * 0.5
+        loss = loss + stirling * wrap(above.astype(target._data.dtype))
+    return reduce_tensor(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """Minus the log-likelihood of ``target`` under a normal distribution of mean ``input`` and variance ``var``.
+
+    Args:
+        var: as the input, or without (or with 1 in) its last dimension, or a number.
+        full: adds the constant ``log(2π)/2``.
+
+    Raises:
+        ValueError: ``var`` is negative or has another shape.
+    """
+    reduction = reduction_of(None, None, reduction)
+    input, target = matched("gaussian_nll_loss", input, target)
+    if not isinstance(var, Tensor):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = wrap(xp(input._data).full((), var, input._data.dtype))
+    shape, has = input._data.shape, var._data.shape
+    if has and has != shape:
+        if has == shape[:-1]:
+            var = var.unsqueeze(-1)
+        elif not (has[:-1] == shape[:-1] and has[-1] == 1):
+            raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {has} for an input of shape {shape}")
+    if bool((var._data < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    # the floor under the variance does not change its gradient
+    floored = var + wrap(xp(var._data).maximum(var._data, eps).astype(var._data.dtype) - var._data)
+    loss = (floored.log() + (input - target) ** 2 / floored) * 0.5
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return reduce_tensor(loss, reduction)
+
+
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean of ``log(1 + exp(-target·input))`` for targets of 1 and -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = matched("soft_margin_loss", input, target)
+    return reduce_tensor(-logsigmoid(target * input), reduction)

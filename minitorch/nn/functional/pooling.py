@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from minitorch.backend.primitives import pooling as primitive
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.nn.functional.conv import Ints, Pads, ntuple
+from minitorch.nn.functional.conv import Ints, Pads, hashable, ntuple
 
 
 def _declare(dims: int) -> tuple[Any, Any]:
     """The same two operations for each number of dimensions, under PyTorch's names of their nodes."""
 
     @op(f"MaxPool{dims}DWithIndicesBackward0", aux=True)
-    def max_pool(input: Array, kernel, stride, padding, dilation, ceil_mode):
+    def max_pool_op(input: Array, kernel, stride, padding, dilation, ceil_mode):
         return primitive.max_pool_forward(input, kernel, stride, padding, dilation, ceil_mode, "compact")
 
-    max_pool.rules(
+    max_pool_op.rules(
         input=lambda g, input_shape, kernel, stride, padding, dilation, aux: _max_pool_grad(
             g, aux, input_shape[-dims:], kernel, stride, padding, dilation
         )
     )
 
     @op(f"AvgPool{dims}DBackward0")
-    def avg_pool(input: Array, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
+    def avg_pool_op(input: Array, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
         return primitive.avg_pool_forward(input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
-    avg_pool.rules(
+    avg_pool_op.rules(
         input=lambda g, input_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor: _avg_pool_grad(
             g, input_shape[-dims:], kernel, stride, padding, ceil_mode, count_include_pad, divisor
         )
     )
-    return max_pool, avg_pool
+    return max_pool_op, avg_pool_op
 
 
 @op("MaxPoolBackwardBackward0")
@@ -110,7 +111,7 @@ def _check_input(name: str, shape: tuple, kernel: Ints, stride: Ints, pads: Pads
 
 
 def max_pool_nd(input: Tensor, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, ceil_mode: bool) -> Tensor:
-    """Max pooling with arguments in full: what the layers call, with tuples that they made once."""
+    """Max pooling with arguments in full: the tuples are made once."""
     dims = len(kernel)
     shape = input._data.shape
     _check_input(f"max_pool{dims}d", shape, kernel, stride, pads, dilation, ceil_mode)
@@ -145,13 +146,29 @@ def avg_pool_nd(
     return _AVG_POOL[dims](input, kernel, stride, pads, ceil_mode, count_include_pad, divisor)
 
 
-def _max_pool(
+@lru_cache(maxsize=512)
+def _window(dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, kind: str) -> tuple[Ints, Ints, Pads, Ints]:
+    """Kernel, stride, padding and dilation for each dimension, checked: layers ask for the same at every call."""
+    kernels = ntuple(kernel, dims, "kernel_size")
+    strides = kernels if stride is None or stride == () else ntuple(stride, dims, "stride")
+    dilations = ntuple(dilation, dims, "dilation")
+    pads = check_window(f"{kind}_pool{dims}d", kernels, strides, ntuple(padding, dims, "padding"), dilations)
+    return kernels, strides, pads, dilations
+
+
+def window(dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, kind: str) -> tuple[Ints, Ints, Pads, Ints]:
+    """The arguments of a pooling function in full; ``kind`` is "max" or "avg"."""
+    try:
+        return _window(dims, kernel, stride, padding, dilation, kind)
+    except TypeError:
+        return _window(dims, hashable(kernel), hashable(stride), hashable(padding), hashable(dilation), kind)
+
+
+def max_pool(
     dims: int, input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, indices: bool
 ) -> Any:
-    kernels = ntuple(kernel, dims, "kernel_size")
-    strides = kernels if stride is None or stride == [] else ntuple(stride, dims, "stride")
-    dilations = ntuple(dilation, dims, "dilation")
-    pads = check_window(f"max_pool{dims}d", kernels, strides, ntuple(padding, dims, "padding"), dilations)
+    """Max pooling over ``dims`` dimensions: see :func:`max_pool2d`."""
+    kernels, strides, pads, dilations = window(dims, kernel, stride, padding, dilation, "max")
     pool = max_pool_nd_with_indices if indices else max_pool_nd
     return pool(input, kernels, strides, pads, dilations, ceil_mode)
 
@@ -166,7 +183,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Any:
     """The largest element of each window along one dimension: see :func:`max_pool2d`."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -197,7 +214,7 @@ def max_pool2d(
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -210,15 +227,14 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """The largest element of each window over three dimensions: see :func:`max_pool2d`."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    return max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def _avg_pool(
+def avg_pool(
     dims: int, input: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool, divisor: Any
 ) -> Tensor:
-    kernels = ntuple(kernel, dims, "kernel_size")
-    strides = kernels if stride is None or stride == [] else ntuple(stride, dims, "stride")
-    pads = check_window(f"avg_pool{dims}d", kernels, strides, ntuple(padding, dims, "padding"), (1,) * dims)
+    """Average pooling over ``dims`` dimensions: see :func:`avg_pool2d`."""
+    kernels, strides, pads, _ = window(dims, kernel, stride, padding, 1, "avg")
     return avg_pool_nd(input, kernels, strides, pads, ceil_mode, include, divisor)
 
 
@@ -231,7 +247,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window along one dimension: see :func:`avg_pool2d`."""
-    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+    return avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 def avg_pool2d(
@@ -256,7 +272,7 @@ def avg_pool2d(
     tensor([[[[ 2.5000,  4.5000],
               [10.5000, 12.5000]]]])
     """
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 def avg_pool3d(
@@ -269,4 +285,4 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The mean of each window over three dimensions: see :func:`avg_pool2d`."""
-    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)

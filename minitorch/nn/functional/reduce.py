@@ -43,15 +43,42 @@ def reduce_tensor(values: Tensor, reduction: str) -> Tensor:
     return values.sum() if reduction == "sum" else values
 
 
-def per_element(g: Tensor, reduction: str, shape: tuple) -> Tensor:
-    """The gradient of each loss, for the gradient ``g`` of the reduced one."""
+def per_element(g: Tensor, reduction: str, input: Tensor) -> Tensor:
+    """The gradient of each loss of ``input``'s elements, for the gradient ``g`` of the reduced one."""
+    return g * (1.0 / max(1, input._data.size)) if reduction == "mean" else g
+
+
+def weighted(name: str, values: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """Losses times ``weight`` of the same shape; the mean is divided by the sum of the weights.
+
+    Raises:
+        ValueError: the weight has another shape.
+    """
+    if weight._data.shape != values._data.shape:
+        raise ValueError(
+            f"{name}: weight must have the shape of the input, {values._data.shape}, got {weight._data.shape}"
+        )
+    total = values * weight
     if reduction == "mean":
-        size = int(np.prod(shape))
-        return g * (1.0 / size) if size else g
-    return g
+        return total.sum() / weight.sum()
+    return reduce_tensor(total, reduction)
 
 
-def matched(name: str, input: Tensor, target: Any, what: str = "target") -> tuple[Tensor, Tensor]:
+def of_equal_size(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
+    """As :func:`matched`, for losses that never repeat a target.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if isinstance(target, Tensor) and isinstance(input, Tensor) and target._data.shape != input._data.shape:
+        raise ValueError(
+            f"{name}: target of shape {target._data.shape} must have the shape of the input, {input._data.shape}; use "
+            "target.reshape or input.squeeze()"
+        )
+    return matched(name, input, target)
+
+
+def matched(name: str, input: Tensor, target: Any, what: str = "target", silent: bool = False) -> tuple[Tensor, Tensor]:
     """``input`` and ``target`` with one shape and one floating-point dtype.
 
     Raises:
@@ -67,7 +94,7 @@ def matched(name: str, input: Tensor, target: Any, what: str = "target") -> tupl
         return input, target
     if x.shape != t.shape:
         _check_shapes(name, x.shape, t.shape, what)
-        if t.size != 1:
+        if t.size != 1 and not silent:
             warnings.warn(
                 f"{name}: using a {what} size ({list(t.shape)}) that is different to the input size "
                 f"({list(x.shape)}); it is repeated to that size",

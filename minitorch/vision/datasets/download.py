@@ -182,13 +182,17 @@ def _only_one(part: Path) -> Iterator[None]:
         yield
         return
     lock = part.with_name(part.name + ".lock")
-    with open(lock, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            # whoever waits holds this very file open and then finds the target in place
-            lock.unlink(missing_ok=True)
+    while True:
+        with open(lock, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # whoever had it before took the file away: what was locked here may have no name any more
+            if not lock.exists() or os.stat(lock).st_ino != os.fstat(file.fileno()).st_ino:
+                continue
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+            return
 
 
 def write_aside(path: str | os.PathLike, source: Any) -> None:

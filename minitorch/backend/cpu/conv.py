@@ -1,0 +1,196 @@
+"""Convolution with the compiled direct kernels: 1, 2 and 3 spatial dimensions as three, with leading ones of size 1."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights
+from minitorch.backend.cpu.threads import share
+from minitorch.backend.primitives.conv_geometry import Ints, Pads, conv_output_shape
+
+# Multiplications and additions that are worth waking another thread for: about 50 µs.
+_WORTH_A_THREAD = 4_000_000
+
+
+class _Runs(NamedTuple):
+    """What :func:`.conv_kernels.correlate` needs beside arrays, and which of the kernel's taps take part."""
+
+    lo: Ints
+    split: Ints
+    padded: Ints
+    offsets: np.ndarray  # of the taps of all channels of a group
+    taps: np.ndarray | None  # numbers of the taps, None for all
+    start: Ints
+    step: Ints
+    count: Ints
+
+
+def _three(values: Any, fill: Any) -> tuple[Any, ...]:
+    return (fill,) * (3 - len(values)) + tuple(values)
+
+
+def _offsets(channels: int, split: Ints, padded: Ints, places: list[list[tuple[int, int]]]) -> np.ndarray:
+    """Flat offsets: for each channel, for each combination of the (phase, index) pairs of the three dimensions."""
+    plane = padded[0] * padded[1] * padded[2]
+    taps = []
+    for (pd, d), (ph, h), (pw, w) in itertools.product(*places):
+        phase = (pd * split[1] + ph) * split[2] + pw
+        taps.append(phase * plane + (d * padded[1] + h) * padded[2] + w)
+    phases = split[0] * split[1] * split[2]
+    channel = np.arange(channels, dtype=np.int64) * (phases * plane)
+    return (channel[:, None] + np.array(taps, np.int64)).reshape(-1)
+
+
+@functools.lru_cache(maxsize=512)
+def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> _Runs:
+    out = conv_output_shape(spatial, kernel, stride, padding, dilation)
+    padded = tuple([o + (k - 1) * d // s for o, k, d, s in zip(out, kernel, dilation, stride)])
+    places = [[(i * d % s, i * d // s) for i in range(k)] for k, d, s in zip(kernel, dilation, stride)]
+    lo = tuple([before for before, _ in padding])
+    return _Runs(lo, stride, padded, _offsets(channels, stride, padded, places), None, (0, 0, 0), (1, 1, 1), out)
+
+
+@functools.lru_cache(maxsize=512)
+def _backward_runs(
+    outputs: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints
+) -> tuple[tuple[_Runs, ...], bool]:
+    """The input gradient as correlations of the output gradient, one for each remainder of a padded position by the stride.
+
+    Position ``u = s·a + r`` was read by the taps with ``k·d ≡ r (mod s)``, for output ``a - (k·d - r)/s``.  Also: whether all
+    positions get a value.
+    """
+    per_dimension = []
+    complete = True
+    for n, k, s, (lo, _), d in zip(spatial, kernel, stride, padding, dilation):
+        options = []
+        for r in range(s):
+            taps = [i for i in range(k) if i * d % s == r]
+            begin = -(-(lo - r) // s)
+            count = (n - 1 + lo - r) // s - begin + 1
+            if count <= 0:
+                continue
+            if not taps:
+                complete = False
+                continue
+            back = [(i * d - r) // s for i in taps]
+            reach = max(back)
+            options.append((taps, [reach - b for b in back], reach - begin, s * begin + r - lo, count, reach))
+        per_dimension.append(options)
+    runs = []
+    for combination in itertools.product(*per_dimension):
+        counts = tuple([o[4] for o in combination])
+        padded = tuple([o[4] + o[5] for o in combination])
+        places = [[(0, shift) for shift in o[1]] for o in combination]
+        numbers = [
+            (i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])
+        ]
+        every = numbers == list(range(kernel[0] * kernel[1] * kernel[2]))
+        runs.append(
+            _Runs(
+                tuple([o[2] for o in combination]),
+                (1, 1, 1),
+                padded,
+                _offsets(outputs, (1, 1, 1), padded, places),
+                None if every else np.array(numbers),
+                tuple([o[3] for o in combination]),
+                stride,
+                counts,
+            )
+        )
+    return tuple(runs), complete
+
+
+def _kernel_array(array: np.ndarray, shape: Ints) -> np.ndarray:
+    """As compiled kernels take arrays: contiguous and writeable, so that each is compiled for one kind only."""
+    array = np.ascontiguousarray(array)
+    return (array if array.flags.writeable else array.copy()).reshape(shape)
+
+
+def _least_images(work_per_image: int) -> int:
+    return max(1, -(-_WORTH_A_THREAD // max(1, work_per_image)))
+
+
+def _accepts(*arrays: np.ndarray) -> bool:
+    """float32 and float64, all of one dtype, with something in them."""
+    dtype = arrays[0].dtype
+    return dtype in (np.float32, np.float64) and all(a.dtype == dtype and a.size for a in arrays) and arrays[0].ndim <= 5
+
+
+def conv_forward(
+    x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1, bias: Any = None
+) -> Any:
+    if not _accepts(x, w) or (bias is not None and bias.dtype != x.dtype):
+        return NotImplemented
+    spatial, kernel = _three(x.shape[2:], 1), _three(w.shape[2:], 1)
+    images, channels, outputs = x.shape[0], w.shape[1], w.shape[0]
+    runs = _forward_runs(
+        channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
+    )
+    if min(runs.count) < 1:
+        return NotImplemented
+    source = _kernel_array(x, (images, -1, *spatial))
+    matrix = _kernel_array(w, (groups, outputs // groups, -1))
+    start_values = np.zeros(outputs, x.dtype) if bias is None else _kernel_array(bias, (outputs,))
+    y = np.empty((images, outputs, *runs.count), x.dtype)
+    _run(source, runs, matrix, start_values, y)
+    return y.reshape(images, outputs, *runs.count[3 - (x.ndim - 2) :])
+
+
+def conv_input_grad(
+    gy: np.ndarray, w: np.ndarray, input_spatial_shape: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1
+) -> Any:
+    if not _accepts(gy, w):
+        return NotImplemented
+    spatial, kernel = _three(input_spatial_shape, 1), _three(w.shape[2:], 1)
+    images, outputs, channels = gy.shape[0], w.shape[0] // groups, w.shape[1]
+    all_runs, complete = _backward_runs(
+        outputs, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
+    )
+    gx = (np.empty if complete else np.zeros)((images, channels * groups, *spatial), gy.dtype)
+    source = _kernel_array(gy, (images, -1, *_three(gy.shape[2:], 1)))
+    weights = w.reshape(groups, outputs, channels, -1).swapaxes(1, 2)
+    zeros = np.zeros(channels * groups, gy.dtype)
+    for runs in all_runs:
+        taps = weights if runs.taps is None else weights[..., runs.taps]
+        _run(source, runs, _kernel_array(taps, (groups, channels, -1)), zeros, gx)
+    return gx.reshape(images, channels * groups, *input_spatial_shape)
+
+
+def conv_weight_grad(
+    x: np.ndarray, gy: np.ndarray, kernel_shape: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1
+) -> Any:
+    if not _accepts(x, gy):
+        return NotImplemented
+    spatial, kernel = _three(x.shape[2:], 1), _three(kernel_shape, 1)
+    images, channels, outputs = x.shape[0], x.shape[1] // groups, gy.shape[1] // groups
+    runs = _forward_runs(
+        channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
+    )
+    source, gradient = _kernel_array(x, (images, -1, *spatial)), _kernel_array(gy, (images, -1, *runs.count))
+    parts: dict[int, np.ndarray] = {}
+
+    def part(first: int, last: int) -> None:
+        total = parts[first] = np.zeros((groups, outputs, len(runs.offsets)), x.dtype)
+        correlate_weights(
+            source, gradient, first, last, runs.lo, runs.split, runs.padded, runs.offsets, total, runs.count
+        )
+
+    share(part, images, _least_images(gradient[0].size * len(runs.offsets)))
+    total = parts[0]
+    for first in sorted(parts)[1:]:
+        total += parts[first]
+    return total.reshape(outputs * groups, channels, *kernel_shape)
+
+
+def _run(source: np.ndarray, runs: _Runs, matrix: np.ndarray, bias: np.ndarray, result: np.ndarray) -> None:
+    lo, split, padded, offsets, _, start, step, count = runs
+
+    def part(first: int, last: int) -> None:
+        correlate(source, first, last, lo, split, padded, offsets, matrix, bias, result, start, step, count)
+
+    work = matrix.size * count[0] * count[1] * count[2]
+    share(part, len(source), _least_images(work))

@@ -1,0 +1,188 @@
+"""The two innermost loops of a direct convolution, written as LLVM vectors: sums stay in registers, whatever a loop vectoriser
+would have made of it.
+
+Both take runs: element ``i`` of a tap is ``image[at + offset + i]``.  Reads are unaligned and go on to whole vectors, so
+callers leave room behind the data.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import types
+from numba.core.cgutils import create_struct_proxy, for_range
+from numba.extending import intrinsic
+
+_FEATURES = llvmlite.binding.get_host_cpu_features()
+# Bytes of a vector register and how many sums (registers) a tile may hold beside its operands.
+if _FEATURES.get("avx512f"):
+    VECTOR_BYTES, SUMS = 64, 24
+elif _FEATURES.get("avx"):
+    VECTOR_BYTES, SUMS = 32, 12
+else:
+    VECTOR_BYTES, SUMS = 16, 24 if _FEATURES.get("neon") else 12
+
+
+def vectors_per_tile(outputs: int) -> int:
+    """How many vectors of positions a tile of so many outputs has."""
+    return max(1, min(8, SUMS // outputs))
+
+
+def _data(context, builder, array_type, array):
+    return create_struct_proxy(array_type)(context, builder, value=array).data
+
+
+def _vector_type(context, array_type):
+    element = context.get_data_type(array_type.dtype)
+    lanes = VECTOR_BYTES * 8 // array_type.dtype.bitwidth
+    return element, lanes, ir.VectorType(element, lanes)
+
+
+def _load(builder, pointer, index, vector):
+    address = builder.bitcast(builder.gep(pointer, [index]), vector.as_pointer())
+    return builder.load(address, align=4)
+
+
+def _broadcast(builder, value, vector, lanes):
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+    return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
+
+
+def _fma(builder, vector, lanes, element, a, b, c):
+    suffix = f"v{lanes}f{64 if isinstance(element, ir.DoubleType) else 32}"
+    kind = ir.FunctionType(vector, [vector] * 3)
+    module = builder.module
+    name = f"llvm.fmuladd.{suffix}"
+    function = module.globals.get(name) or ir.Function(module, kind, name)
+    return builder.call(function, [a, b, c])
+
+
+def make_tile(outputs: int):
+    """A tile of ``outputs`` rows of sums: ``result[to + m·pitch + i] = bias[from + m] + Σ_t weights[t·outputs + m]·run_t[i]``."""
+    vectors = vectors_per_tile(outputs)
+
+    @intrinsic
+    def tile(typing, image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch):
+        signature = types.void(
+            image, types.intp, offsets, types.intp, weights, types.intp, bias, types.intp, result, types.intp, types.intp
+        )
+
+        def generate(context, builder, sig, args):
+            image_t, _, offsets_t, _, weights_t, _, bias_t, _, result_t, _, _ = sig.args
+            image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch = args
+            element, lanes, vector = _vector_type(context, image_t)
+            image, offsets = _data(context, builder, image_t, image), _data(context, builder, offsets_t, offsets)
+            weights, bias = _data(context, builder, weights_t, weights), _data(context, builder, bias_t, bias)
+            result = _data(context, builder, result_t, result)
+            word = ir.IntType(64)
+            number = lambda k: ir.Constant(word, k)  # noqa: E731
+            entry = builder.block
+            starts = []
+            for m in range(outputs):
+                value = builder.load(builder.gep(bias, [builder.add(bias_at, number(m))]))
+                starts.append(_broadcast(builder, value, vector, lanes))
+            body, done = builder.append_basic_block("taps"), builder.append_basic_block("done")
+            builder.branch(body)
+            builder.position_at_end(body)
+            tap = builder.phi(word)
+            tap.add_incoming(number(0), entry)
+            sums = []
+            for m in range(outputs):
+                for _ in range(vectors):
+                    phi = builder.phi(vector)
+                    phi.add_incoming(starts[m], entry)
+                    sums.append(phi)
+            begin = builder.add(at, builder.load(builder.gep(offsets, [tap])))
+            runs = [_load(builder, image, builder.add(begin, number(v * lanes)), vector) for v in range(vectors)]
+            row = builder.add(weights_at, builder.mul(tap, number(outputs)))
+            updated = []
+            for m in range(outputs):
+                value = builder.load(builder.gep(weights, [builder.add(row, number(m))]))
+                weight = _broadcast(builder, value, vector, lanes)
+                for v in range(vectors):
+                    updated.append(_fma(builder, vector, lanes, element, weight, runs[v], sums[m * vectors + v]))
+            after = builder.add(tap, number(1))
+            tap.add_incoming(after, body)
+            for phi, value in zip(sums, updated):
+                phi.add_incoming(value, body)
+            builder.cbranch(builder.icmp_signed("<", after, taps), body, done)
+            builder.position_at_end(done)
+            for m in range(outputs):
+                for v in range(vectors):
+                    index = builder.add(builder.add(to, builder.mul(pitch, number(m))), number(v * lanes))
+                    address = builder.bitcast(builder.gep(result, [index]), vector.as_pointer())
+                    builder.store(updated[m * vectors + v], address, align=4)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+def make_products(outputs: int, taps: int):
+    """``total[to + m·taps + t] = Σ_i gradient_m[i]·run_t[i]`` for ``outputs`` gradients and ``taps`` taps.
+
+    Gradient ``m`` begins at ``gradients[rows[m]]``; ``n`` is a whole number of vectors.
+    """
+
+    @intrinsic
+    def products(typing, image, at, offsets, first_tap, gradients, rows, n, total, to):
+        signature = types.void(
+            image, types.intp, offsets, types.intp, gradients, rows, types.intp, total, types.intp
+        )
+
+        def generate(context, builder, sig, args):
+            image_t, _, offsets_t, _, gradients_t, rows_t, _, total_t, _ = sig.args
+            image, at, offsets, first_tap, gradients, rows, n, total, to = args
+            element, lanes, vector = _vector_type(context, image_t)
+            image, offsets = _data(context, builder, image_t, image), _data(context, builder, offsets_t, offsets)
+            gradients, rows = _data(context, builder, gradients_t, gradients), _data(context, builder, rows_t, rows)
+            total = _data(context, builder, total_t, total)
+            word = ir.IntType(64)
+            number = lambda k: ir.Constant(word, k)  # noqa: E731
+            entry = builder.block
+            begins = []
+            for t in range(taps):
+                offset = builder.load(builder.gep(offsets, [builder.add(first_tap, number(t))]))
+                begins.append(builder.add(at, offset))
+            firsts = [builder.load(builder.gep(rows, [number(m)])) for m in range(outputs)]
+            body, done = builder.append_basic_block("positions"), builder.append_basic_block("done")
+            builder.branch(body)
+            builder.position_at_end(body)
+            i = builder.phi(word)
+            i.add_incoming(number(0), entry)
+            zero = ir.Constant(vector, None)
+            sums = []
+            for _ in range(outputs * taps):
+                phi = builder.phi(vector)
+                phi.add_incoming(zero, entry)
+                sums.append(phi)
+            g = [_load(builder, gradients, builder.add(first, i), vector) for first in firsts]
+            updated = [None] * (outputs * taps)
+            for t in range(taps):
+                run = _load(builder, image, builder.add(begins[t], i), vector)
+                for m in range(outputs):
+                    k = m * taps + t
+                    updated[k] = _fma(builder, vector, lanes, element, g[m], run, sums[k])
+            after = builder.add(i, number(lanes))
+            i.add_incoming(after, body)
+            for phi, value in zip(sums, updated):
+                phi.add_incoming(value, body)
+            builder.cbranch(builder.icmp_signed("<", after, n), body, done)
+            builder.position_at_end(done)
+            suffix = f"v{lanes}f{64 if isinstance(element, ir.DoubleType) else 32}"
+            name = f"llvm.vector.reduce.fadd.{suffix}"
+            kind = ir.FunctionType(element, [element, vector])
+            reduce = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+            for k, value in enumerate(updated):
+                value = builder.call(reduce, [ir.Constant(element, 0.0), value], fastmath=("reassoc",))
+                address = builder.gep(total, [builder.add(to, number(k))])
+                builder.store(value, address)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return products

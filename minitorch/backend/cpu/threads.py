@@ -1,0 +1,151 @@
+"""The threads that share a primitive's work, and BLAS kept to one thread meanwhile: one owner of the cores.
+
+Helpers are Python threads that sleep between tasks.  They pay off because compiled kernels, matrix products and large copies
+all release the interpreter lock; waking one costs some 20 µs, so small work stays where it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import glob
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+_num_threads: int | None = None
+
+
+def get_num_threads() -> int:
+    """How many threads share the work: ``OMP_NUM_THREADS`` if set, else the cores that this process may use."""
+    global _num_threads
+    if _num_threads is None:
+        wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        _num_threads = max(1, int(wanted)) if wanted.isdigit() else cores
+    return _num_threads
+
+
+def set_num_threads(number: int) -> None:
+    """Share work between ``number`` threads from now on."""
+    global _num_threads
+    if number < 1:
+        raise ValueError(f"set_num_threads: expected a positive number of threads, got {number}")
+    _num_threads = number
+
+
+class _Helper:
+    """A thread that runs one task at a time and says when it is done, with the exception that ended it if any."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[tuple[Callable[..., Any], int, int]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="minitorch-helper", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            function, first, last = self._tasks.get()
+            try:
+                function(first, last)
+                self._done.put(None)
+            except BaseException as error:
+                self._done.put(error)
+
+    def start(self, function: Callable[..., Any], first: int, last: int) -> None:
+        self._tasks.put((function, first, last))
+
+    def wait(self) -> BaseException | None:
+        return self._done.get()
+
+
+_helpers: list[_Helper] = []
+_in_use = threading.Lock()
+
+
+def _after_fork() -> None:
+    """The child of a fork has no threads but its own."""
+    global _in_use
+    _helpers.clear()
+    _in_use = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
+    """Call ``function(first, last)`` for parts of ``range(count)``, at least ``least`` long, on several threads.
+
+    The parts depend on ``count`` and the number of threads alone.  While another Python thread has the helpers, or where one
+    part is all there is, everything runs in the caller.
+    """
+    parts = min(get_num_threads(), count // max(1, least))
+    if parts <= 1:
+        function(0, count)
+        return
+    bounds = [count * i // parts for i in range(parts + 1)]
+    if not _in_use.acquire(blocking=False):
+        for first, last in zip(bounds, bounds[1:]):
+            function(first, last)
+        return
+    try:
+        while len(_helpers) < parts - 1:
+            _helpers.append(_Helper())
+        busy = _helpers[: parts - 1]
+        for helper, first, last in zip(busy, bounds, bounds[1:]):
+            helper.start(function, first, last)
+        errors = []
+        try:
+            function(bounds[-2], bounds[-1])
+        finally:
+            errors = [helper.wait() for helper in busy]
+        for error in errors:
+            if error is not None:
+                raise error
+    finally:
+        _in_use.release()
+
+
+@contextlib.contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """OpenBLAS keeps to the calling thread: its own threads would spin beside ours."""
+    limits = _openblas()
+    if limits is None or limits[0]() == 1:
+        yield
+        return
+    get, set_ = limits
+    before = get()
+    set_(1)
+    try:
+        yield
+    finally:
+        set_(before)
+
+
+_blas: tuple[Callable[[], int], Callable[[int], None]] | None = None
+_blas_searched = False
+
+
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Getter and setter of the number of threads in the OpenBLAS that NumPy's wheels carry; ``None`` with another BLAS."""
+    global _blas, _blas_searched
+    if _blas_searched:
+        return _blas
+    _blas_searched = True
+    folder = os.path.dirname(np.__file__)
+    for path in [*glob.glob(os.path.join(folder, "..", "numpy.libs", "*openblas*")), *glob.glob(os.path.join(folder, ".dylibs", "*openblas*"))]:
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:
+            continue
+        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
+            get = getattr(library, f"{prefix}openblas_get_num_threads{suffix}", None)
+            set_ = getattr(library, f"{prefix}openblas_set_num_threads{suffix}", None)
+            if get is not None and set_ is not None:
+                _blas = (get, set_)
+                return _blas
+    return None

@@ -1,0 +1,116 @@
+"""Losses of yes-or-no predictions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from minitorch.core.tensor import Tensor, wrap
+from minitorch.nn.functional.activation import logsigmoid
+from minitorch.nn.functional.loss import declare_loss
+from minitorch.nn.functional.pointwise import log1p_exp
+from minitorch.nn.functional.reduce import matched, of_equal_size, reduction_of
+
+
+def _log_clamped(lib: Any, x: Any) -> Any:
+    """log(x), at least -100: a wrong certainty costs much but not infinity."""
+    return lib.log(lib.maximum(x, math.exp(-100) if x.dtype.itemsize > 4 else 1e-44).astype(x.dtype, copy=False)).clip(-100)
+
+
+def _bce(lib: Any, x: Any, t: Any, weight: Any) -> Any:
+    loss = -(t * _log_clamped(lib, x) + (1 - t) * _log_clamped(lib, 1 - x))
+    return loss if weight is None else loss * weight
+
+
+def _times_weight(slope: Tensor, weight: Any) -> Tensor:
+    return slope if weight is None else slope * wrap(weight)
+
+
+_binary_cross_entropy = declare_loss(
+    "BinaryCrossEntropyBackward0",
+    _bce,
+    lambda x, t, weight: _times_weight((x - t) / ((1 - x) * x).clamp(min=1e-12), weight),
+    lambda x, t, weight: _times_weight((1 - x).log().clamp(min=-100) - x.log().clamp(min=-100), weight),
+)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean of ``-(target·log(input) + (1 - target)·log(1 - input))``; logarithms are at least -100.
+
+    Shape: input (\\*) of probabilities, target the same, weight broadcast to it -> ().
+
+    Raises:
+        ValueError: target and input differ in shape.
+        RuntimeError: an input outside [0, 1].
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = of_equal_size("binary_cross_entropy", input, target)
+    x = input._data
+    if x.size and not (float(x.min()) >= 0 and float(x.max()) <= 1):
+        raise RuntimeError(
+            f"binary_cross_entropy: all elements of input should be between 0 and 1, got {float(x.min())} to "
+            f"{float(x.max())}; use binary_cross_entropy_with_logits for scores"
+        )
+    return _binary_cross_entropy(input, target, (None if weight is None else weight._data,), reduction)
+
+
+def _logits_loss(lib: Any, x: Any, t: Any, weight: Any, positive: Any) -> Any:
+    if positive is None:
+        loss = log1p_exp(lib, x) - x * t
+    else:
+        loss = (1 - t) * x + (1 + (positive - 1) * t) * log1p_exp(lib, -x)
+    return loss if weight is None else loss * weight
+
+
+def _logits_slope(x: Tensor, t: Tensor, weight: Any, positive: Any) -> Tensor:
+    s = x.sigmoid()
+    if positive is None:
+        slope = s - t
+    else:
+        slope = (1 - t) - (1 + wrap(positive - 1) * t) * (1 - s)
+    return _times_weight(slope, weight)
+
+
+def _logits_slope_by_target(x: Tensor, t: Tensor, weight: Any, positive: Any) -> Tensor:
+    slope = -x if positive is None else -x - logsigmoid(x) * wrap(positive - 1)
+    return _times_weight(slope, weight)
+
+
+_with_logits = declare_loss(
+    "BinaryCrossEntropyWithLogitsBackward0", _logits_loss, _logits_slope, _logits_slope_by_target
+)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """:func:`binary_cross_entropy` of ``sigmoid(input)``, exact for scores of any size.
+
+    Args:
+        weight: of each element, broadcast to the input.
+        pos_weight: factor of the loss of positive targets, broadcast to the input; above 1 it favours recall.
+
+    Raises:
+        ValueError: target and input differ in shape.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = of_equal_size("binary_cross_entropy_with_logits", input, target)
+    arrays = []
+    for what, tensor in (("weight", weight), ("pos_weight", pos_weight)):
+        if tensor is not None:
+            matched("binary_cross_entropy_with_logits", input, tensor, what, silent=True)
+        arrays.append(None if tensor is None else tensor._data.astype(input._data.dtype, copy=False))
+    return _with_logits(input, target, tuple(arrays), reduction)
