@@ -7,9 +7,11 @@ from minitorch.core.inplace import inplace, reshaped_inplace
 from minitorch.core.tensor import Tensor
 from minitorch.ops import (
     axes,
+    comparison,
     conversion,
     diagonals,
     elementwise,
+    functions,
     gathering,
     index_slices,
     indexing,
@@ -25,7 +27,9 @@ from minitorch.ops import (
 )
 
 METHODS = {
-    elementwise: "add sub mul neg pow exp relu tanh gt div log sqrt abs sign sigmoid lt le ge eq ne",
+    elementwise: "add sub mul neg pow relu div clamp square maximum minimum",
+    functions: "exp tanh log sqrt abs sign sigmoid",
+    comparison: "gt lt le ge eq ne",
     reduction: "sum",
     shape: "reshape view view_as reshape_as ravel flatten unflatten squeeze unsqueeze expand expand_as broadcast_to",
     axes: "permute transpose swapaxes swapdims t movedim moveaxis",
@@ -46,7 +50,7 @@ METHODS = {
     creation: "new new_tensor new_zeros new_ones new_empty new_full",
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
-INPLACE = {elementwise: "add sub mul neg pow exp relu tanh"}
+INPLACE = {elementwise: "add sub mul neg pow relu div clamp", functions: "exp tanh sigmoid sqrt log abs"}
 #: view operations that can change the shape of the tensor itself
 RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims"}
 PROPERTIES = {
@@ -71,12 +75,12 @@ OPERATORS = {
     "__mul__": elementwise.mul,
     "__rmul__": elementwise.mul,
     "__neg__": elementwise.neg,
-    "__gt__": elementwise.gt,
-    "__lt__": elementwise.lt,
-    "__le__": elementwise.le,
-    "__ge__": elementwise.ge,
-    "__eq__": elementwise.eq,
-    "__ne__": elementwise.ne,
+    "__gt__": comparison.gt,
+    "__lt__": comparison.lt,
+    "__le__": comparison.le,
+    "__ge__": comparison.ge,
+    "__eq__": comparison.eq,
+    "__ne__": comparison.ne,
     "__truediv__": elementwise.div,
     "__rtruediv__": lambda self, other: elementwise.div(other, self),
     "__pow__": elementwise.pow,
