@@ -106,3 +106,85 @@ def check_refused(function: Callable, *inputs: np.ndarray, match: str | None = N
     )
     for a, b in zip(mine, theirs):
         same(a, b)
+
+
+def check_derivatives(function: Callable, *inputs: np.ndarray, order: int = 2, tolerance: float = 1e-6) -> None:
+    """Gradients against differences along random directions, without PyTorch: of ``function``, then of its gradients.
+
+    A direction has a part of every element, so a single wrong one shows, at the cost of two evaluations an input.
+    """
+    leaves = tensors(minitorch, inputs, True)
+
+    def outputs(*xs: Any) -> list:
+        return [r for r in listed(function(minitorch, *xs)) if isinstance(r, minitorch.Tensor) and r.requires_grad]
+
+    _check_along_lines(outputs, leaves, tolerance)
+    if order < 2:
+        return
+    rng = np.random.default_rng(SEED)
+    seeds = [minitorch.tensor(rng.standard_normal(tuple(r.shape))).requires_grad_() for r in outputs(*leaves)]
+
+    def gradients(*values: Any) -> list:
+        xs = [x for x in values[: len(leaves)] if x.requires_grad]
+        results = outputs(*values[: len(leaves)])
+        found = minitorch.autograd.grad(results, xs, values[len(leaves) :], create_graph=True, allow_unused=True)
+        return [g for g in found if g is not None and g.requires_grad]
+
+    if gradients(*leaves, *seeds):
+        _check_along_lines(gradients, leaves + seeds, tolerance)
+
+
+def _check_along_lines(function: Callable, leaves: list, tolerance: float, step: float = 1e-6) -> None:
+    rng = np.random.default_rng(SEED)
+    outputs = function(*leaves)
+    assert outputs, "no result requires grad"
+    weights = [minitorch.tensor(rng.standard_normal(tuple(r.shape))) for r in outputs]
+    needed = [x for x in leaves if x.requires_grad]
+    found = minitorch.autograd.grad(outputs, needed, weights, allow_unused=True)
+
+    def value() -> list:
+        return [r.detach().numpy() * w.numpy() for r, w in zip(function(*leaves), weights)]
+
+    for x, gradient in zip(needed, found):
+        array = x.detach().numpy()
+        direction, kept = rng.standard_normal(array.shape), array.copy()
+        slope = 0.0 if gradient is None else float((gradient.numpy() * direction).sum())
+        array[...] = kept + step * direction
+        above = value()
+        array[...] = kept - step * direction
+        below = value()
+        array[...] = kept
+        # each output's difference before summing: no loss of digits to a large total
+        numeric = sum(float((a - b).sum()) for a, b in zip(above, below)) / (2 * step)
+        size = 1.0 if gradient is None else 1.0 + float(np.abs(gradient.numpy()).max(initial=0.0))
+        assert abs(slope - numeric) <= tolerance * size * max(1.0, array.size**0.5), (slope, numeric)
+
+
+def check_layer(make: Callable, *inputs: np.ndarray, tolerance: float = 1e-12) -> None:
+    """A layer against PyTorch's of the same arguments: ``repr``, ``state_dict``, result, gradients.
+
+    ``make(library)`` gives the layer; its parameters are copied from PyTorch's.
+    """
+    torch = pytest.importorskip("torch")
+    mine, theirs = make(minitorch), make(torch)
+    assert repr(mine) == repr(theirs)
+    state = {key: minitorch.tensor(value.numpy()) for key, value in theirs.state_dict().items()}
+    assert {k: (v.shape, v.dtype) for k, v in mine.state_dict().items()} == {
+        k: (v.shape, v.dtype) for k, v in state.items()
+    }
+    assert list(mine.state_dict()) == list(state)
+    mine.load_state_dict(state)
+    mine_in, theirs_in = tensors(minitorch, inputs, True), tensors(torch, inputs, True)
+    ours, expected = listed(mine(*mine_in)), listed(theirs(*theirs_in))
+    assert len(ours) == len(expected)
+    for a, b in zip(ours, expected):
+        same(a, b, tolerance)
+    for library, results in ((minitorch, ours), (torch, expected)):
+        weights = [library.tensor(floats(*r.shape).tolist(), dtype=r.dtype).reshape(r.shape) for r in results]
+        losses = [(r * w).sum() for r, w in zip(results, weights) if r.requires_grad]
+        if losses:
+            sum(losses).backward()
+    for a, b in zip([*mine_in, *mine.parameters()], [*theirs_in, *theirs.parameters()]):
+        assert (a.grad is None) == (b.grad is None)
+        if b.grad is not None:
+            same(a.grad, b.grad, max(tolerance, 1e-10))
