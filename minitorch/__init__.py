@@ -1,9 +1,11 @@
 """minitorch: PyTorch's names and behaviour on NumPy and CuPy, small enough to read.
 
-    import minitorch as torch
+import minitorch as torch
 """
 
 from __future__ import annotations
+
+from math import e, inf, nan, pi
 
 from minitorch import autograd, cuda, methods
 from minitorch.autograd import (
@@ -67,8 +69,40 @@ from minitorch.creation import (
     zeros,
     zeros_like,
 )
-from minitorch.ops.elementwise import add, mul, neg, pow, relu, sub
 from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
+from minitorch.ops.comparison import (
+    allclose,
+    bitwise_and,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    eq,
+    equal,
+    ge,
+    greater,
+    greater_equal,
+    gt,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    isneginf,
+    isposinf,
+    isreal,
+    le,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    lt,
+    ne,
+    not_equal,
+    signbit,
+)
 from minitorch.ops.conversion import clone
 from minitorch.ops.diagonals import (
     diag,
@@ -81,7 +115,96 @@ from minitorch.ops.diagonals import (
     triu,
     triu_indices,
 )
-from minitorch.ops.functions import exp, tanh
+from minitorch.ops.elementwise import (
+    add,
+    addcdiv,
+    addcmul,
+    clamp,
+    clamp_max,
+    clamp_min,
+    clip,
+    div,
+    divide,
+    float_power,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    lerp,
+    maximum,
+    minimum,
+    mul,
+    nan_to_num,
+    neg,
+    negative,
+    positive,
+    pow,
+    relu,
+    remainder,
+    rsub,
+    square,
+    sub,
+    true_divide,
+)
+from minitorch.ops.functions import (
+    abs,
+    absolute,
+    acos,
+    acosh,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    ceil,
+    copysign,
+    cos,
+    cosh,
+    deg2rad,
+    digamma,
+    erf,
+    erfc,
+    erfinv,
+    exp,
+    exp2,
+    expm1,
+    fix,
+    floor,
+    frac,
+    heaviside,
+    hypot,
+    lgamma,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
+    logaddexp2,
+    logit,
+    polygamma,
+    rad2deg,
+    reciprocal,
+    round,
+    rsqrt,
+    sgn,
+    sigmoid,
+    sign,
+    sin,
+    sinc,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
+    trunc,
+    xlogy,
+)
 from minitorch.ops.gathering import gather, scatter, scatter_add, take_along_dim
 from minitorch.ops.index_slices import index_add, index_copy, index_fill, index_select, put, take
 from minitorch.ops.indexing import index_put, index_put_
@@ -178,9 +301,11 @@ from minitorch.sampling import (
     randperm,
 )
 from minitorch.serialization import load, save
+from minitorch.version import __version__
 
 # Python's names for the types, as PyTorch has them
 bool, float, double, half = bool_, float32, float64, float16
 short, int, long = int16, int32, int64
 
-from minitorch.version import __version__
+#: in an index, a new dimension
+newaxis = None
