@@ -1,6 +1,8 @@
 """Your own operation and your own layer, both checked against numerical gradients, then trained.
 
     python examples/custom_layer.py
+
+Ends with a small classifier trained through both of them.
 """
 
 import argparse

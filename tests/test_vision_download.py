@@ -8,6 +8,8 @@ import pickle
 import socket
 import tarfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -87,7 +89,9 @@ def resource(server, *folders, checksums=(md5(CONTENT),)):
 
 
 def get(server, folder, *folders, **options):
-    return download(resource(server, *folders, **options), folder, progress=False, timeout=0.5)
+    # short where something is late on purpose; elsewhere a busy machine must not make a test fail
+    timeout = 1 if "slow" in folders else 30
+    return download(resource(server, *folders, **options), folder, progress=False, timeout=timeout)
 
 
 def test_download(server, tmp_path):
@@ -163,19 +167,29 @@ def test_any_of_the_checksums_will_do(server, tmp_path):
 
 def test_those_who_ask_at_once_download_once(server, tmp_path):
     pytest.importorskip("fcntl")
-    results = []
 
-    def ask():
-        path = download(resource(server, "ok"), tmp_path, progress=False)
-        results.append(path.read_bytes() == CONTENT)
+    def ask(_):
+        return download(resource(server, "ok"), tmp_path, progress=False).read_bytes() == CONTENT
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == [True] * 4 and len(server.requests) == 1
-    assert os.listdir(tmp_path) == ["file.bin"]
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(ask, range(4)))
+    assert len(server.requests) == 1 and os.listdir(tmp_path) == ["file.bin"]
+
+
+def test_the_lock_is_held_by_one_at_a_time_although_its_file_comes_and_goes(tmp_path):
+    pytest.importorskip("fcntl")
+    inside, seen = [], []
+
+    def enter(i):
+        with downloads._only_one(tmp_path / "file.bin.part"):
+            inside.append(i)
+            time.sleep(0)  # lets another thread run
+            seen.append(list(inside))
+            inside.remove(i)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(enter, range(200)))
+    assert sorted(seen) == [[i] for i in range(200)] and not os.listdir(tmp_path)
 
 
 def test_progress(server, tmp_path, capsys, monkeypatch):

@@ -186,13 +186,21 @@ def _only_one(part: Path) -> Iterator[None]:
         with open(lock, "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # whoever had it before took the file away: what was locked here may have no name any more
-            if not lock.exists() or os.stat(lock).st_ino != os.fstat(file.fileno()).st_ino:
+            if not _is_at(lock, file):
                 continue
             try:
                 yield
             finally:
                 lock.unlink(missing_ok=True)
             return
+
+
+def _is_at(path: Path, file: Any) -> bool:
+    """Whether the open ``file`` is the one that lies at ``path`` now."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:  # taken away since it was opened
+        return False
 
 
 def write_aside(path: str | os.PathLike, source: Any) -> None:
