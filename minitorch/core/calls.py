@@ -13,7 +13,7 @@ from minitorch.backend.strided import shares_memory
 from minitorch.core import promotion
 from minitorch.core.grad_mode import anomaly_ever, state
 from minitorch.core.node import OutputNode, node_numbers
-from minitorch.core.plan import OUT, SHAPE, TENSOR, VALUE, OpNode
+from minitorch.core.plan import OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode
 from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def _node(spec: Spec, mask: int, edges: Sequence[Any], args: tuple, out: Any, au
             saved.append((out._data, counter, counter[0]))
         elif kind is VALUE:
             saved.append(args[key])
+        elif kind is TENSORS:
+            saved.append([(x, x._data, x._version_counter[0]) for x in args[key]])
         elif kind is SHAPE:
             x = args[key]
             saved.append([t._data.shape for t in x] if spec.takes_list else x._data.shape)

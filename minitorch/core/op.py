@@ -16,7 +16,7 @@ import numpy as np
 
 from minitorch.core import promotion
 from minitorch.core.calls import binary_call, general_call, unary_call, view_call
-from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, VALUE, OpNode, Plan, rule_arguments
+from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, rule_arguments
 from minitorch.core.tensor import Tensor
 
 #: annotation of the arguments that are tensors; they come first
@@ -77,7 +77,9 @@ class Spec:
         """Where a rule finds what it names."""
         if name in self.params:
             position = self.params.index(name)
-            return (TENSOR if position < self.inputs and not self.takes_list else VALUE, position)
+            if position >= self.inputs:
+                return (VALUE, position)
+            return (TENSORS if self.takes_list else TENSOR, position)
         if name in (OUT, AUX):
             return (name, name)
         if name.endswith("_shape") and name[:-6] in self.params[: self.inputs]:

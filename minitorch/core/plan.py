@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _new = object.__new__
 
-# What a rule can ask for: a tensor input, the result, another argument, what forward left over, an input's shape.
-TENSOR, OUT, VALUE, AUX, SHAPE = "tensor", "out", "value", "aux", "shape"
+# What a rule can ask for: a tensor input, the whole list of them, the result, another argument, what forward left over,
+# an input's shape.
+TENSOR, TENSORS, OUT, VALUE, AUX, SHAPE = "tensor", "tensors", "out", "value", "aux", "shape"
 
 
 class OpNode(Node):
@@ -107,7 +108,13 @@ def unpack_result(node: Node, value: tuple) -> Tensor:
 
 def _values(node: OpNode) -> list:
     return [
-        unpack_input(node, value) if kind is TENSOR else unpack_result(node, value) if kind is OUT else value
+        unpack_input(node, value)
+        if kind is TENSOR
+        else unpack_result(node, value)
+        if kind is OUT
+        else [unpack_input(node, one) for one in value]
+        if kind is TENSORS
+        else value
         for kind, value in zip(node.plan.kinds, node.saved)
     ]
 
