@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from minitorch import autograd, cuda, methods
+from minitorch import autograd, cuda, methods, nn
 from minitorch.autograd import (
     enable_grad,
     inference_mode,
