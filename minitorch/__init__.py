@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from minitorch import autograd, cuda, methods, nn
+from minitorch import autograd, cuda, methods, nn, return_types
 from minitorch.autograd import (
     enable_grad,
     inference_mode,
@@ -262,7 +262,23 @@ from minitorch.ops.rearranging import (
     rot90,
     tile,
 )
-from minitorch.ops.reduction import sum
+from minitorch.ops.cumulative import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    logcumsumexp,
+    trapezoid,
+    trapz,
+)
+from minitorch.ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
+from minitorch.ops.norms import dist, norm
+from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
+from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
+from minitorch.ops.sorting import argsort, msort, sort, topk
+from minitorch.ops.variance import std, std_mean, var, var_mean
 from minitorch.ops.scatter_reduce import scatter_reduce
 from minitorch.ops.shape import (
     atleast_1d,

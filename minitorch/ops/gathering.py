@@ -57,6 +57,17 @@ _gather.rules(input=lambda g, input_shape, index, dim: _gather_grad(g, index, in
 _gather_grad.rules(g=lambda h, index, dim: _gather(h, index, dim))
 
 
+@op("GatherBackwardBackward0")
+def placed(g: Array, index: Array, shape, dim):
+    """Zeros but for ``g`` at the places ``index`` along ``dim``, which must be distinct: they are written, not added."""
+    whole = xp(g).zeros(shape, g.dtype)
+    whole[places(index, dim)] = g
+    return whole
+
+
+placed.rules(g=lambda h, index, dim: _gather(h, index, dim))
+
+
 def check_places(input: Tensor, dim: Any, index: Any, name: str, src: Tensor | None = None) -> int:
     """The dimension, once ``index`` (and ``src``) are known to fit."""
     array, shape = check_index(index, name), input._data.shape
@@ -173,7 +184,9 @@ def with_dims(self: Tensor, function: Any, *args: Any) -> Tensor:
     return reshape(function(*flat), self._data.shape)
 
 
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Tensor:
     """``input`` with ``out[index[i][j]][j] = src[i][j]`` for ``dim=0``, and so on; ``src`` may be a number.
 
     ``reduce="add"`` or ``"multiply"`` combines with what is there.  Where several elements of ``src`` meet, one of them
@@ -200,7 +213,9 @@ def _scatter_with(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str)
     return scatter_reduce(input, dim, index, src, "sum" if reduce == "add" else "prod")
 
 
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None) -> Tensor:
+def scatter_(
+    self: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> Tensor:
     """In-place :func:`scatter`."""
     src = value if src is None else src
     if reduce is not None or self._data.ndim == 0:

@@ -1,0 +1,148 @@
+"""Variance and standard deviation, alone or beside the mean; covariance of variables."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from minitorch.backend import array_module as xp
+from minitorch.core.op import Array, op
+from minitorch.core.tensor import wrap
+from minitorch.ops.dims import reduced_axes
+from minitorch.ops.keywords import keywords
+from minitorch.ops.reduction import count_of, mean_array, spread, sum_array
+
+
+def _moments(input, axes, correction):
+    """(variance, mean) as arrays with the reduced axes kept.
+
+    Two passes, as the difference of the mean square and the squared mean would lose all digits of a large mean.
+    """
+    dtype = input.dtype
+    if dtype.itemsize == 2:
+        variance, mean = _moments(input.astype(np.float32), axes, correction)
+        return variance.astype(dtype), mean.astype(dtype)
+    mean = mean_array(input, axes, True)
+    deviation = input - mean
+    deviation *= deviation
+    total = sum_array(deviation, axes, True)
+    freedom = count_of(input.shape, axes) - correction
+    if freedom > 0:
+        total /= float(freedom)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total /= 0.0
+    return total, mean
+
+
+def _shaped(array, axes, keepdim):
+    return array if keepdim else array.squeeze(axes)
+
+
+@op("VarBackward0")
+def _var(input: Array, axes, correction, keepdim):
+    return _shaped(_moments(input, axes, correction)[0], axes, keepdim)
+
+
+def _var_grad(g, input, axes, correction, keepdim):
+    shape = input._data.shape
+    freedom = count_of(shape, axes) - correction
+    g = spread(g, shape, axes, keepdim)
+    return g * (2 / freedom if freedom > 0 else math.nan) * (input - input.mean(axes, keepdim=True))
+
+
+_var.rules(input=_var_grad)
+
+
+@op("StdBackward0")
+def _std(input: Array, axes, correction, keepdim):
+    variance = _moments(input, axes, correction)[0]
+    xp(input).sqrt(variance, out=variance)
+    return _shaped(variance, axes, keepdim)
+
+
+def _std_grad(g, input, out, axes, correction, keepdim):
+    # where nothing varies the derivative is infinite: 0 is the subgradient of choice
+    slope = (g / (out * 2)).masked_fill(wrap(out._data == 0), 0)
+    return _var_grad(slope, input, axes, correction, keepdim)
+
+
+_std.rules(input=_std_grad)
+
+
+@op("VarMeanBackward0", multiple=True)
+def _var_mean(input: Array, axes, correction, keepdim):
+    return tuple(_shaped(a, axes, keepdim) for a in _moments(input, axes, correction))
+
+
+def _var_mean_grad(g, input, axes, correction, keepdim):
+    by_variance, by_mean = (*g, None)[:2]
+    grad = None
+    if by_variance is not None:
+        grad = _var_grad(by_variance, input, axes, correction, keepdim)
+    if by_mean is not None:
+        shape = input._data.shape
+        part = spread(by_mean / (count_of(shape, axes) or 1), shape, axes, keepdim)
+        grad = part if grad is None else grad + part
+    return grad
+
+
+_var_mean.rules(input=_var_mean_grad)
+
+
+def _arguments(name, input, dim, unbiased, keepdim, correction):
+    """What the ops take; ``var(x, False)`` gives ``unbiased`` by the place of ``dim``."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if input._data.dtype.kind != "f":
+        raise RuntimeError(f"{name}: std and var only support floating point and complex dtypes, got {input.dtype}")
+    if unbiased is not None:
+        if correction is not None:
+            raise TypeError(f"{name}() takes either 'unbiased' or 'correction', not both")
+        correction = int(unbiased)
+    return reduced_axes(dim, input._data.ndim), 1 if correction is None else correction, keepdim
+
+
+@keywords
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """Variance over ``dim`` (an int, several, or all): squared deviations from the mean, summed and divided by
+    ``n - correction``.
+
+    ``correction`` is 1 by default (Bessel's); ``unbiased=False`` means 0.
+
+    Raises:
+        RuntimeError: the input is not of floating point.
+
+    >>> import minitorch as torch
+    >>> torch.var(torch.tensor([[1., 3.], [2., 6.]]), dim=1)
+    tensor([2., 8.])
+    """
+    return _var(input, *_arguments("var", input, dim, unbiased, keepdim, correction))
+
+
+@keywords
+def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """Standard deviation: the square root of :func:`var`.
+
+    >>> import minitorch as torch
+    >>> torch.std(torch.tensor([1., 5.]), correction=0)
+    tensor(2.)
+    """
+    return _std(input, *_arguments("std", input, dim, unbiased, keepdim, correction))
+
+
+def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """``(var, mean)`` in one go; arguments as those of :func:`var`.
+
+    >>> import minitorch as torch
+    >>> torch.var_mean(torch.tensor([1., 3.]))
+    (tensor(2.), tensor(2.))
+    """
+    return _var_mean(input, *_arguments("var_mean", input, dim, unbiased, keepdim, correction))
+
+
+def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    """``(std, mean)``; arguments as those of :func:`var`."""
+    axes, correction, keepdim = _arguments("std_mean", input, dim, unbiased, keepdim, correction)
+    return _std(input, axes, correction, keepdim), input.mean(axes, keepdim=keepdim)

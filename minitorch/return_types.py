@@ -1,0 +1,45 @@
+"""The named tuples that functions with several results return: ``values, indices = x.max(dim=0)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any
+
+
+class Result(tuple):
+    """A tuple whose elements also have names; made, as PyTorch's, from one sequence."""
+
+    __slots__ = ()
+    fields: tuple[str, ...] = ()
+
+    def __new__(cls, values: Iterable[Any]) -> Any:
+        self = super().__new__(cls, values)
+        if len(self) != len(cls.fields):
+            raise TypeError(f"{cls.__name__} takes a sequence of {len(cls.fields)} elements, got {len(self)}")
+        return self
+
+    def __repr__(self) -> str:
+        parts = ",\n".join(f"{name}={value!r}" for name, value in zip(self.fields, self))
+        return f"torch.return_types.{type(self).__name__}(\n{parts})"
+
+
+def _result(name: str, *fields: str) -> Any:
+    named = {field: property(itemgetter(i), doc=f"Element {i}.") for i, field in enumerate(fields)}
+    about = {"__slots__": (), "__module__": __name__, "__doc__": f"What ``{name}`` returns: {', '.join(fields)}."}
+    return type(name, (Result,), {"fields": fields, **about, **named})
+
+
+for _name in "max min median nanmedian mode kthvalue sort topk cummax cummin".split():
+    globals()[_name] = _result(_name, "values", "indices")
+aminmax = _result("aminmax", "min", "max")
+linalg_slogdet = _result("linalg_slogdet", "sign", "logabsdet")
+slogdet = _result("slogdet", "sign", "logabsdet")
+linalg_qr = _result("linalg_qr", "Q", "R")
+qr = _result("qr", "Q", "R")
+linalg_svd = _result("linalg_svd", "U", "S", "Vh")
+svd = _result("svd", "U", "S", "V")
+linalg_eigh = _result("linalg_eigh", "eigenvalues", "eigenvectors")
+linalg_lstsq = _result("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+linalg_inv_ex = _result("linalg_inv_ex", "inverse", "info")
+linalg_cholesky_ex = _result("linalg_cholesky_ex", "L", "info")
