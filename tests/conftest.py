@@ -1,0 +1,75 @@
+"""The whole suite on a GPU, or on the stand-in for one: ``python -m pytest --device cuda tests``.
+
+Then every tensor that a test makes without naming a device lies on ``cuda``, and ``Tensor.numpy()`` copies to the host
+so that a test can look at values as it does on the CPU.  What a test means about the CPU itself is excepted in
+``cuda_exceptions.py``, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import cupy_stand_in
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where tests put their tensors; cuda: on a GPU or, without one, on the stand-in",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--device") == "cuda":
+        on_device = ExitStack()
+        on_device.enter_context(_everything_on_cuda())
+        config.add_cleanup(on_device.close)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    import minitorch
+
+    have_gpu = minitorch.cuda.is_available() and not cupy_stand_in.is_installed()
+    for item in items:
+        if item.get_closest_marker("gpu") and not have_gpu:
+            item.add_marker(pytest.mark.skip(reason=f"no GPU: {minitorch.cuda.why_unavailable()}"))
+    if config.getoption("--device") == "cuda":
+        from cuda_exceptions import reason_for
+
+        for item in items:
+            reason = reason_for(item.nodeid)
+            if reason is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+class _everything_on_cuda(ExitStack):
+    def __enter__(self) -> Any:
+        import minitorch
+
+        if not minitorch.cuda.is_available():
+            self.enter_context(cupy_stand_in.installed())
+        minitorch.set_default_device("cuda")
+        self.callback(minitorch.set_default_device, None)
+        patch = pytest.MonkeyPatch()
+        self.callback(patch.undo)
+        numpy = minitorch.Tensor.numpy
+
+        def to_numpy(self: Any, *, force: bool = False) -> Any:
+            if self.requires_grad and not force:
+                return numpy(self.cpu())  # raises what it always raises
+            return numpy(self, force=True)
+
+        patch.setattr(minitorch.Tensor, "numpy", to_numpy)
+        return self
+
+
+@pytest.fixture
+def stand_in(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """CuPy's place is taken: ``device="cuda"`` works, with two devices; gives the module."""
+    with cupy_stand_in.installed() as module:
+        yield module
