@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("names.txt")
+#: the version that names.txt was written with
+VERSION = "14.2.0"
 SPACES = ("", "linalg.", "fft.", "lib.stride_tricks.", "cuda.", "cuda.runtime.")
 CLASSES = (
     "ndarray",

@@ -1,0 +1,117 @@
+"""Every name and keyword of CuPy that the package uses is one that CuPy has: by reading the package's source."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cupy_stand_in import record, surface
+
+PACKAGE = Path(__file__).parents[1] / "minitorch"
+#: functions that return the array library
+GIVE_MODULE = {"xp", "array_module", "cupy"}
+
+
+def _is_module(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression is the array library: ``xp(a)``, or a name that was given such a value."""
+    if isinstance(node, ast.Call):
+        function = node.func
+        return getattr(function, "id", getattr(function, "attr", "")) in GIVE_MODULE
+    return isinstance(node, ast.Name) and node.id in names
+
+
+def _path(node: ast.AST, names: set[str]) -> str | None:
+    """``"lib.stride_tricks.as_strided"`` of ``xp(a).lib.stride_tricks.as_strided``."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join(reversed(parts)) if parts and _is_module(node, names) else None
+
+
+def uses(tree: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
+    """(line, path inside CuPy, keywords of the call) of every use of the array library."""
+    names = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _is_module(node.value, set())
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in inner:
+            path = _path(node, names)
+            if path is not None:
+                call = called.get(id(node))
+                yield node.lineno, path, [k.arg for k in call.keywords if k.arg] if call else []
+
+
+def package_uses() -> list[tuple[str, str, list[str]]]:
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for line, path, keywords in uses(ast.parse(file.read_text(encoding="utf-8"))):
+            found.append((f"{file.relative_to(PACKAGE.parent)}:{line}", path, keywords))
+    return found
+
+
+def problem(path: str, keywords: list[str]) -> str | None:
+    owner, _, last = path.rpartition(".")
+    if owner in surface.ufuncs:
+        return None if last in ("at", "reduce", "accumulate", "outer") else f"ufuncs have no {last}"
+    if not surface.known(path):
+        return f"CuPy has no {path}"
+    allowed: set[str] = {"out", "where", "dtype", "casting"} if path in surface.ufuncs else set(keywords)
+    if path in surface.functions:
+        allowed = set(surface.functions[path].parameters)
+    unknown = set(keywords) - allowed
+    return f"{path} takes no {', '.join(sorted(unknown))}" if unknown else None
+
+
+def test_the_package_uses_only_what_cupy_has() -> None:
+    found = package_uses()
+    assert len({path for _, path, _ in found}) > 30
+    wrong = [f"{where}: {problem(path, keywords)}" for where, path, keywords in found if problem(path, keywords)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_cupy_lacks_is_found() -> None:
+    source = """
+def f(a):
+    xp = array_module(a)
+    xp.errstate(all="ignore")
+    xp.lib.stride_tricks.as_strided(a, shape=(1,), strides=(4,))
+    module.nothing
+    return xp(a).sum(a, initial=0) + cupy().exp(a, order="C") + xp.add.at(a, 1, 2) + xp.add.here
+"""
+    found = {path: problem(path, keywords) for _, path, keywords in uses(ast.parse(source))}
+    assert found == {
+        "errstate": "CuPy has no errstate",
+        "lib.stride_tricks.as_strided": None,
+        "sum": "sum takes no initial",
+        "exp": "exp takes no order",
+        "add.at": None,
+        "add.here": "ufuncs have no here",
+    }
+
+
+@pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="CuPy is not installed (it needs no GPU here)")
+def test_names_are_those_of_the_installed_cupy() -> None:
+    """All that the package uses; and for the version that was recorded, the whole list."""
+    import cupy
+
+    recorded = record.FILE.read_text(encoding="utf-8").splitlines()
+    now = record.lines()
+    if cupy.__version__.split(".")[:2] == record.VERSION.split(".")[:2]:
+        assert recorded == now
+    used = {path for _, path, _ in package_uses()}
+
+    def lines_of(names: set[str], lines: list[str]) -> set[str]:
+        return {line for line in lines if line.split("(")[0].split(" ")[1] in names and line.startswith(("uf", "fun"))}
+
+    missing = lines_of(used, recorded) - lines_of(used, now)
+    assert not missing
