@@ -2,7 +2,9 @@
 
 from minitorch.nn.functional.activation import (
     celu,
+    celu_,
     elu,
+    elu_,
     gelu,
     glu,
     gumbel_softmax,
@@ -10,7 +12,9 @@ from minitorch.nn.functional.activation import (
     hardsigmoid,
     hardswish,
     hardtanh,
+    hardtanh_,
     leaky_relu,
+    leaky_relu_,
     log_softmax,
     logsigmoid,
     mish,
@@ -19,7 +23,9 @@ from minitorch.nn.functional.activation import (
     relu6,
     relu_,
     rrelu,
+    rrelu_,
     selu,
+    selu_,
     sigmoid,
     silu,
     softmax,
@@ -30,20 +36,18 @@ from minitorch.nn.functional.activation import (
     tanh,
     tanhshrink,
     threshold,
+    threshold_,
 )
 from minitorch.nn.functional.adaptive_pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
     adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
     adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
     adaptive_max_pool3d,
-    lp_pool1d,
-    lp_pool2d,
-    lp_pool3d,
-    max_unpool1d,
-    max_unpool2d,
-    max_unpool3d,
+    adaptive_max_pool3d_with_indices,
 )
 from minitorch.nn.functional.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_with_logits
 from minitorch.nn.functional.conv import conv1d, conv2d, conv3d
@@ -59,6 +63,7 @@ from minitorch.nn.functional.dropout import (
     feature_alpha_dropout,
 )
 from minitorch.nn.functional.embedding import embedding, one_hot
+from minitorch.nn.functional.embedding_bag import embedding_bag
 from minitorch.nn.functional.linear import bilinear, linear
 from minitorch.nn.functional.loss import (
     gaussian_nll_loss,
@@ -93,10 +98,17 @@ from minitorch.nn.functional.pooling import (
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
     max_pool1d,
+    max_pool1d_with_indices,
     max_pool2d,
+    max_pool2d_with_indices,
     max_pool3d,
+    max_pool3d_with_indices,
 )
+from minitorch.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from minitorch.nn.functional.vision import (
     channel_shuffle,
     interpolate,

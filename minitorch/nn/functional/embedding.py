@@ -46,6 +46,28 @@ _embedding_but_padding.rules(weight=_rule)
 _embedding_grad.rules(g=lambda h, index, padding_idx: _embedding_but_padding(h, index, padding_idx))
 
 
+@op("EmbeddingBackward0")
+def _per_use(weight: Array, factor):
+    """``weight`` itself, whose rows get their gradients times ``factor``."""
+    return weight
+
+
+@op("MulBackward0")
+def _times_rows(g: Array, factor):
+    return g * factor
+
+
+_per_use.rules(weight=lambda g, factor: _times_rows(g, factor))
+_times_rows.rules(g=lambda h, factor: _times_rows(h, factor))
+
+
+def gradient_per_use(weight: Tensor, index: Any) -> Tensor:
+    """``weight`` with the gradient of each row divided by how often ``index`` names it."""
+    table = weight._data
+    counts = xp(table).bincount(index.reshape(-1), minlength=table.shape[0]).clip(1)
+    return _per_use(weight, (1 / counts).astype(table.dtype)[:, None])
+
+
 def checked_index(name: str, input: Tensor, rows: int) -> Any:
     """The array of indices.
 
@@ -67,12 +89,12 @@ def checked_index(name: str, input: Tensor, rows: int) -> Any:
     if index.size and int(index.view(np.uint64).max()) >= rows:
         wrong = index[(index < 0) | (index >= rows)]
         raise IndexError(
-            f"{name}: index out of range: {int(wrong[0])}; the table has {rows} rows, so indices go from 0 to {rows - 1}"
+            f"{name}: index out of range: {int(wrong[0])}; the table has {rows} rows: indices go from 0 to {rows - 1}"
         )
     return index
 
 
-def _renormalise(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
+def renormalise(weight: Tensor, index: Any, max_norm: float, norm_type: float) -> None:
     """Shrinks, in place, the rows that are looked up and longer than ``max_norm``."""
     lib, table = xp(weight._data), weight._data
     rows = lib.unique(index)
@@ -100,12 +122,13 @@ def embedding(
 
     Args:
         padding_idx: this row gets no gradient.
-        max_norm: rows that are looked up and longer than this are shortened in place first.
+        max_norm: rows that are looked up and longer than this (in the norm ``norm_type``) are shortened in place first.
+        scale_grad_by_freq: the gradient of a row is divided by how often ``input`` names it.
 
     Raises:
         IndexError: an index is out of range.
         RuntimeError: indices that are no integers.
-        NotImplementedError: ``sparse`` gradients or ``scale_grad_by_freq``.
+        NotImplementedError: ``sparse`` gradients.
 
     >>> import minitorch as torch
     >>> table = torch.tensor([[0., 1.], [2., 3.], [4., 5.]])
@@ -113,25 +136,36 @@ def embedding(
     tensor([[4., 5.],
             [0., 1.]])
     """
-    refuse_sparse("embedding", sparse, scale_grad_by_freq)
+    if sparse:
+        refuse_sparse("embedding")
     if weight._data.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D (rows, columns), got shape {weight._data.shape}")
     rows = weight._data.shape[0]
     index = checked_index("embedding", input, rows)
     if padding_idx is not None:
-        if not -rows <= padding_idx < rows:
-            raise AssertionError("Padding_idx must be within num_embeddings")
-        padding_idx %= rows
+        padding_idx = checked_padding(padding_idx, rows)
     if max_norm is not None:
-        _renormalise(weight, index, max_norm, norm_type)
+        renormalise(weight, index, max_norm, norm_type)
+    if scale_grad_by_freq:
+        weight = gradient_per_use(weight, index)
     return _embedding(weight, index, padding_idx)
 
 
-def refuse_sparse(name: str, sparse: bool, scale_grad_by_freq: bool) -> None:
-    if sparse:
-        raise NotImplementedError(f"{name}: sparse=True is not supported: there are no sparse tensors; leave it out")
-    if scale_grad_by_freq:
-        raise NotImplementedError(f"{name}: scale_grad_by_freq=True is not supported")
+def refuse_sparse(name: str) -> None:
+    raise NotImplementedError(
+        f"{name}: sparse=True is not supported: there are no sparse tensors; without it the values are the same"
+    )
+
+
+def checked_padding(padding_idx: int, rows: int) -> int:
+    """``padding_idx`` counted from the front.
+
+    Raises:
+        AssertionError: out of range.
+    """
+    if not -rows <= padding_idx < rows:
+        raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
+    return padding_idx % rows
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -2,8 +2,8 @@
 
 The projection of all inputs is one matrix product before it (:func:`linear`), so a step multiplies the hidden state
 alone; the gradients of the weights are one product over all steps after it.  Each cell has its equation in ``formula``
-(on Tensors, which also gives gradients of gradients), and beside it ``step`` and ``slopes``: the same on arrays, without
-a pass or a copy too many.
+(on Tensors, which also gives gradients of gradients), and beside it ``step`` and ``slopes``: the same on arrays,
+without a pass or a copy too many.
 
 Rows are packed: the examples of one step lie together, and ``steps`` has the (start, stop) of each in the order of
 processing.  Examples are sorted by falling length, so those of any step are the first ones of the state.
@@ -22,8 +22,9 @@ from minitorch.core.grad_mode import enable_grad, state
 from minitorch.core.op import Arrays, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.activation import relu
+from minitorch.nn.functional.dropout import dropout as drop
 from minitorch.nn.functional.linear import linear
-from minitorch.ops.joining import cat
+from minitorch.ops.joining import cat, stack
 
 
 def _sigmoid_over(lib: Any, x: Any) -> None:
@@ -34,7 +35,7 @@ def _sigmoid_over(lib: Any, x: Any) -> None:
     lib.reciprocal(x, out=x)
 
 
-class _Cell:
+class Cell:
     """A walk over the steps and what it leaves for the gradients.  ``states`` is (h,) or (h, c), (N, H) each."""
 
     #: blocks of H rows in the weights
@@ -97,7 +98,7 @@ class _Cell:
         raise NotImplementedError
 
 
-class TanhCell(_Cell):
+class TanhCell(Cell):
     """``h' = tanh(x + W h)`` (Elman 1990, "Finding structure in time")."""
 
     parts = 1
@@ -137,7 +138,7 @@ class ReluCell(TanhCell):
         return (relu(x + linear(states[0], weights[0])),)
 
 
-class LstmCell(_Cell):
+class LstmCell(Cell):
     """``i, f, g, o = x + W h``; ``c' = σ(f)·c + σ(i)·tanh(g)``; ``h' = σ(o)·tanh(c')``, projected by a second weight if
     there is one (Hochreiter and Schmidhuber 1997; Gers et al. 2000; Sak et al. 2014, arXiv:1402.1128)."""
 
@@ -167,7 +168,7 @@ class LstmCell(_Cell):
             lib.matmul(o * tanh_c, self.projection.T, out=self.out[at])
 
     def slopes(self) -> list[Any]:
-        i, f, g, o = (self.part(self.gates, k) for k in range(4))
+        i, _, g, o = (self.part(self.gates, k) for k in range(4))
         out = 1 - self.gates
         for k in (0, 1, 3):
             part = self.part(out, k)
@@ -211,7 +212,7 @@ class LstmCell(_Cell):
         return (h if len(weights) == 1 else linear(h, weights[1]), c)
 
 
-class GruCell(_Cell):
+class GruCell(Cell):
     """``r, z = σ(x + W h + b)``; ``n = tanh(x + r·(W h + b))``; ``h' = (1 - z)·n + z·h`` (Cho et al. 2014,
     arXiv:1406.1078, with the reset after the product)."""
 
@@ -287,18 +288,19 @@ def _unroll(tensors: Arrays, cell, count, steps):
     return tuple([a.astype(dtype, copy=False) for a in (walk.out, *walk.states)]), walk
 
 
-def _unroll_rule(g: tuple, tensors: Sequence[Tensor], cell: type[_Cell], count: int, steps: Any, aux: _Cell) -> list:
+def _unroll_rule(g: tuple, tensors: Sequence[Tensor], cell: type[Cell], count: int, steps: Any, aux: Cell) -> list:
     if state.enabled:  # to be differentiated again
         return _by_formula(g, tensors, cell, count, steps)
     dtype = tensors[0]._data.dtype
     arrays = [None if one is None else one._data.astype(aux.x.dtype, copy=False) for one in g]
+    arrays += [None] * (1 + count - len(arrays))  # outputs beyond the last one used
     return [wrap(a.astype(dtype, copy=False)) for a in aux.gradients(steps, arrays[0], arrays[1:])]
 
 
 _unroll.rules(tensors=_unroll_rule)
 
 
-def _by_formula(g: tuple, tensors: Sequence[Tensor], cell: type[_Cell], count: int, steps: Any) -> list:
+def _by_formula(g: tuple, tensors: Sequence[Tensor], cell: type[Cell], count: int, steps: Any) -> list:
     with enable_grad():
         # Aliases: where one input was computed from another, the gradient must end at each.
         alias = [t.view_as(t) if t.requires_grad else t for t in tensors]
@@ -317,7 +319,7 @@ def _by_formula(g: tuple, tensors: Sequence[Tensor], cell: type[_Cell], count: i
 
 
 def unroll(
-    cell: type[_Cell],
+    cell: type[Cell],
     x: Tensor,
     states: Sequence[Tensor],
     weights: Sequence[Tensor],
@@ -336,3 +338,58 @@ def unroll(
         The hidden state after every step (rows, H), and the states after the last.
     """
     return _unroll((x, *states, *weights), cell, len(states), tuple(steps))[0]
+
+
+def step(cell: type[Cell], x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The next states of one step: x (N, D), states (N, H), weights as in :func:`layers`."""
+    projected, hidden_weights = _projected(cell, x, weights)
+    return unroll(cell, projected, states, hidden_weights, ((0, len(x)),))[1:]
+
+
+def _projected(cell: type[Cell], x: Tensor, weights: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """The projection of the inputs, and the weights that are left for the steps."""
+    by_input, by_hidden, *rest = weights
+    if len(rest) < 2:  # no biases, perhaps a projection of the hidden state
+        return linear(x, by_input), [by_hidden, *rest]
+    bias, hidden_bias, *rest = rest
+    if cell is GruCell:  # whose reset gate is a factor of one of the two
+        return linear(x, by_input, bias), [by_hidden, hidden_bias]
+    return linear(x, by_input, bias + hidden_bias), [by_hidden, *rest]
+
+
+def layers(
+    cell: type[Cell],
+    x: Tensor,
+    states: Sequence[Tensor],
+    weights: Sequence[Sequence[Tensor]],
+    steps: Sequence[tuple[int, int]],
+    bidirectional: bool = False,
+    dropout: float = 0.0,
+) -> tuple[Tensor, list[Tensor]]:
+    """Recurrent layers on top of each other.
+
+    Args:
+        x: the inputs (rows, D), packed.
+        states: (L·directions, N, H) each.
+        weights: for each layer and direction those of the input (parts·H, D) and of the hidden state (parts·H, H), the
+            two biases or none, and for an LSTM the projection of the hidden state or none.
+        steps: the rows of each step, in the order of time.
+        dropout: probability of a zero between layers.
+
+    Returns:
+        The outputs of the last layer (rows, directions·H), and the last states.
+    """
+    directions = 2 if bidirectional else 1
+    last: list[tuple[Tensor, ...]] = []
+    for first in range(0, len(weights), directions):
+        if first and dropout:
+            x = drop(x, dropout)
+        outputs = []
+        for k in range(first, first + directions):
+            projected, hidden_weights = _projected(cell, x, weights[k])
+            order = steps if k == first else steps[::-1]
+            out, *ends = unroll(cell, projected, [s[k] for s in states], hidden_weights, order)
+            outputs.append(out)
+            last.append(tuple(ends))
+        x = outputs[0] if directions == 1 else cat(outputs, 1)
+    return x, [stack(ends) for ends in zip(*last)]

@@ -159,6 +159,18 @@ from minitorch.nn.modules.pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from minitorch.nn.modules.rnn import (
+    GRU,
+    LSTM,
+    RNN,
+    RNNBase,
+)
+from minitorch.nn.modules.rnn_cell import (
+    GRUCell,
+    LSTMCell,
+    RNNCell,
+    RNNCellBase,
+)
 from minitorch.nn.modules.vision import (
     ChannelShuffle,
     PixelShuffle,
