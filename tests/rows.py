@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import minitorch
+from minitorch.backend.array_module import array_module
 
 SEED = 20240501
 
@@ -48,6 +49,8 @@ def same(ours: Any, theirs: Any, tolerance: float = 1e-12) -> None:
 
 
 def shares(result: Any, inputs: list) -> bool:
+    if getattr(result, "is_cuda", False):
+        return any(array_module(result._data).may_share_memory(result._data, x._data) for x in inputs)
     return any(np.may_share_memory(result.detach().numpy(), x.detach().numpy()) for x in inputs)
 
 
@@ -74,7 +77,9 @@ def check_gradients(torch: Any, function: Callable, inputs: tuple, second: bool,
         if not results:
             gradients.append([])
             continue
-        loss = sum((r * library.tensor(floats(*r.shape).tolist(), dtype=r.dtype).reshape(r.shape)).sum() for r in results)
+        loss = sum(
+            (r * library.tensor(floats(*r.shape).tolist(), dtype=r.dtype).reshape(r.shape)).sum() for r in results
+        )
         loss.backward()
         gradients.append([x.grad for x in leaves])
     assert len(gradients[0]) == len(gradients[1])
@@ -93,13 +98,32 @@ def _differentiable(result: Any) -> Any:
     return kept[0] if len(kept) == 1 else kept
 
 
+def check_numerically(function: Callable, *inputs: np.ndarray, second: bool = True) -> None:
+    """Gradients of one and two orders against central differences, for which PyTorch need not be there."""
+    if not any(
+        r.requires_grad for r in listed(function(minitorch, *tensors(minitorch, inputs, True))) if _is_tensor(r)
+    ):
+        return
+
+    def differentiable(*xs: Any) -> Any:
+        return _differentiable(function(minitorch, *xs))
+
+    assert minitorch.autograd.gradcheck(differentiable, tensors(minitorch, inputs, True))
+    if second:
+        assert minitorch.autograd.gradgradcheck(differentiable, tensors(minitorch, inputs, True))
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, minitorch.Tensor)
+
+
 def check_refused(function: Callable, *inputs: np.ndarray, match: str | None = None) -> None:
     """Both libraries raise, with the same class (or one derived from it); inputs stay as they were."""
     torch = pytest.importorskip("torch")
     mine, theirs = tensors(minitorch, inputs, False), tensors(torch, inputs, False)
-    with pytest.raises(Exception) as expected:  # noqa: PT011
+    with pytest.raises(Exception) as expected:
         function(torch, *theirs)
-    with pytest.raises(Exception, match=match) as ours:  # noqa: PT011
+    with pytest.raises(Exception, match=match) as ours:
         function(minitorch, *mine)
     assert isinstance(ours.value, type(expected.value)) or ours.type.__name__ == expected.type.__name__, (
         f"{ours.type.__name__}: {ours.value} where PyTorch has {expected.type.__name__}: {expected.value}"

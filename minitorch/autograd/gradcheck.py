@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.array_module import to_device, to_host
 from minitorch.core.engine import grad
+from minitorch.core.inplace import refuse_shared_elements
 from minitorch.core.tensor import Tensor, wrap
 
 
@@ -32,7 +34,7 @@ def _numerical(function: Callable, inputs: Sequence[Any], x: Tensor, weights: li
             array[position] = kept + step
             outputs = _outputs(function, inputs)
             # each output against its weight before summing: no loss of digits to a large total
-            values.append([np.asarray(o._data, np.float64).copy() for o in outputs])
+            values.append([np.array(to_host(o._data), np.float64) for o in outputs])
         array[position] = kept
         result[position] = sum(float(((a - b) * w).sum()) for a, b, w in zip(*values, weights)) / (2 * eps)
     return result
@@ -41,6 +43,11 @@ def _numerical(function: Callable, inputs: Sequence[Any], x: Tensor, weights: li
 def _outputs(function: Callable, inputs: Sequence[Any]) -> list[Tensor]:
     out = function(*inputs)
     return [o for o in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(o, Tensor) and o.requires_grad]
+
+
+def _beside(output: Tensor, values: np.ndarray) -> Tensor:
+    """``values`` as a tensor on the device of ``output``."""
+    return wrap(to_device(np.asarray(values), output.device.ordinal))
 
 
 def gradcheck(
@@ -86,8 +93,7 @@ def gradcheck(
     for x in checked:
         if x._data.dtype != np.float64:
             raise ValueError(f"gradcheck needs float64 inputs for its differences to mean anything, got {x.dtype}")
-        if not x._data.flags.writeable:
-            raise RuntimeError("gradcheck changes its inputs element by element: clone() expanded or read-only inputs")
+        refuse_shared_elements(x._data, "gradcheck changes its inputs element by element")
     try:
         return _compare(func, given, checked, eps, atol, rtol, nondet_tol, check_grad_dtypes)
     except GradcheckError:
@@ -111,16 +117,16 @@ def _compare(
         raise ValueError("gradcheck: no output of the function requires grad")
     rng = np.random.default_rng(0)
     weights = [rng.uniform(0.5, 1.5, o._data.shape) * rng.choice((-1, 1), o._data.shape) for o in outputs]
-    seeds = [wrap(w.astype(o._data.dtype)) for w, o in zip(weights, outputs)]
+    seeds = [_beside(o, w.astype(o._data.dtype)) for w, o in zip(weights, outputs)]
     analytic = grad(outputs, checked, seeds, retain_graph=True, allow_unused=True)
     again = grad(outputs, checked, seeds, allow_unused=True)
     for index, (x, found, repeated) in enumerate(zip(checked, analytic, again)):
         if found is not None and check_dtypes and found.dtype is not x.dtype:
             raise GradcheckError(f"gradient {index} has dtype {found.dtype}, its input {x.dtype}")
-        got = np.zeros(x._data.shape) if found is None else found._data
+        got = np.zeros(x._data.shape) if found is None else to_host(found._data)
         if got.shape != x._data.shape:
             raise GradcheckError(f"gradient {index} has shape {list(got.shape)}, its input {list(x._data.shape)}")
-        if found is not None and not np.allclose(got, repeated._data, rtol=0, atol=nondet_tol, equal_nan=True):
+        if found is not None and not np.allclose(got, to_host(repeated._data), rtol=0, atol=nondet_tol, equal_nan=True):
             raise GradcheckError(f"Backward is not reentrant: gradient {index} differs between two runs")
         want = _numerical(func, inputs, x, weights, eps)
         if not np.allclose(got, want, rtol=rtol, atol=atol, equal_nan=True):
@@ -155,7 +161,7 @@ def gradgradcheck(
     outputs = _outputs(func, given)
     if grad_outputs is None:
         rng = np.random.default_rng(1)
-        grad_outputs = [wrap(rng.standard_normal(o._data.shape)).requires_grad_() for o in outputs]
+        grad_outputs = [_beside(o, rng.standard_normal(o._data.shape)).requires_grad_() for o in outputs]
     seeds = tuple(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
     count = len(given)
 

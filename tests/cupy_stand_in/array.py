@@ -210,6 +210,17 @@ class ndarray:
 
     # ---- exchange
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self._host.ctypes.data, False),
+            "strides": None if self._host.flags.c_contiguous else self.strides,
+            "version": 3,
+            "stream": 1,
+        }
+
     def __dlpack_device__(self) -> tuple[int, int]:
         return (2, self._device)  # 2: CUDA
 
