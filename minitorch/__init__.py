@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from minitorch import autograd, cuda, methods, nn, return_types
+from minitorch import autograd, cuda, methods, nn, optim, return_types
 from minitorch.autograd import (
     enable_grad,
     inference_mode,
@@ -69,6 +69,36 @@ from minitorch.creation import (
     zeros,
     zeros_like,
 )
+from minitorch.nn.functional import (
+    avg_pool1d,
+    adaptive_avg_pool1d,
+    bilinear,
+    celu,
+    celu_,
+    channel_shuffle,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    hardshrink,
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool3d,
+    pixel_shuffle,
+    pixel_unshuffle,
+    prelu,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    threshold,
+    threshold_,
+)
+from minitorch.nn.functional import adaptive_max_pool1d_with_indices as adaptive_max_pool1d
 from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
 from minitorch.ops.comparison import (
     allclose,
@@ -275,6 +305,7 @@ from minitorch.ops.cumulative import (
 )
 from minitorch.ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
 from minitorch.ops.norms import dist, norm
+from minitorch.ops.quantiles import kthvalue, median, mode, nanmedian, nanquantile, quantile
 from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
 from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
 from minitorch.ops.sorting import argsort, msort, sort, topk

@@ -1,0 +1,30 @@
+"""Optimizers: change parameters along their gradients."""
+
+from __future__ import annotations
+
+from minitorch.optim import lr_scheduler
+from minitorch.optim.adam import Adam, AdamW
+from minitorch.optim.adam_relatives import Adamax, NAdam, RAdam
+from minitorch.optim.adaptive import Adadelta, Adagrad
+from minitorch.optim.asgd import ASGD
+from minitorch.optim.lbfgs import LBFGS
+from minitorch.optim.optimizer import Optimizer
+from minitorch.optim.rmsprop import RMSprop
+from minitorch.optim.rprop import Rprop
+from minitorch.optim.sgd import SGD
+
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+]
