@@ -90,8 +90,8 @@ def test_max_pool_against_pytorch(case, ties, dtype):
     close(max_pool_backward(gy, codes, spatial, *window), tx.grad.numpy(), dtype)
     ggx = like(x.shape, dtype)
     expected = torch.gather(torch.tensor(ggx).flatten(2), 2, t_indices.flatten(2)).reshape(ty.shape).numpy()
-    np.testing.assert_array_equal(max_pool_gather(ggx, flat), expected)
-    np.testing.assert_array_equal(max_pool_gather(ggx, codes, *window), expected)
+    np.testing.assert_array_equal(max_pool_gather(ggx, flat, spatial), expected)
+    np.testing.assert_array_equal(max_pool_gather(ggx, codes, spatial, *window), expected)
 
 
 def test_one_byte_tells_where_a_maximum_was():

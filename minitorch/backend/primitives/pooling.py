@@ -137,18 +137,19 @@ def max_pool_backward(
 def max_pool_gather(
     ggx: Any,
     where: Any,
+    input_spatial: Ints,
     kernel: Ints | None = None,
     stride: Ints | None = None,
     padding: Pads | None = None,
     dilation: Ints | None = None,
 ) -> Any:
-    """The elements of ``ggx`` (N, C, \\*spatial) at the places of the maxima: what backward is the transpose of."""
+    """The elements of ``ggx`` (..., \\*input_spatial) at the places of the maxima: what backward is the transpose of."""
     xp = array_module(ggx)
-    if where.dtype != np.int64:
-        where = max_pool_indices(where, ggx.shape[2:], kernel, stride, padding, dilation)  # type: ignore[arg-type]
     if where.size == 0:
         return xp.empty(where.shape, ggx.dtype)
-    planes = where.shape[0] * where.shape[1]
+    if where.dtype != np.int64:
+        where = max_pool_indices(where, input_spatial, kernel, stride, padding, dilation)  # type: ignore[arg-type]
+    planes = math.prod(where.shape[: where.ndim - len(input_spatial)])
     return xp.take_along_axis(ggx.reshape(planes, -1), where.reshape(planes, -1), 1).reshape(where.shape)
 
 

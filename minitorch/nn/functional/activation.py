@@ -7,11 +7,15 @@ from typing import Any
 
 from minitorch.backend import array_module as xp
 from minitorch.backend.array_module import device_index, to_device
+from minitorch.core.dtype import default_dtype
 from minitorch.core.inplace import inplace as in_place
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional import pointwise
+from minitorch.nn.functional.refusals import refuse_dtype, require_tensor
 from minitorch.ops import elementwise
+from minitorch.ops.dims import wrap_dim
+from minitorch.ops.joining import cat
 from minitorch.ops.softmax import log_softmax as _log_softmax_op
 from minitorch.ops.softmax import softmax as _softmax_op
 from minitorch.random import default_generator
@@ -20,15 +24,33 @@ _in_place: dict[Callable, Callable] = {}
 
 
 def _run(function: Callable, inplace: bool, input: Tensor, *params: Any) -> Tensor:
-    """Calls an operation, or writes its result over its input."""
+    """Calls an operation on floating-point numbers, or writes its result over its input.
+
+    Raises:
+        TypeError: ``input`` is no Tensor.
+        NotImplementedError: it is not of floating point.
+    """
+    if not isinstance(input, Tensor) or input._data.dtype.kind != "f":
+        name = function.__name__.strip("_")
+        require_tensor(input, name)
+        refuse_dtype(name, input)
+    return _write_over(function, input, *params) if inplace else function(input, *params)
+
+
+def _run_on_numbers(function: Callable, inplace: bool, input: Tensor, *params: Any) -> Tensor:
+    """:func:`_run` for an operation that takes integers as well; ``params`` become integers with them."""
+    if not isinstance(input, Tensor) or input._data.dtype.kind == "b":
+        name = function.__name__.strip("_")
+        require_tensor(input, name)
+        refuse_dtype(name, input)
     if input._data.dtype.kind != "f":
-        raise RuntimeError(
-            f'"{function.__name__.strip("_")}" not implemented for {input.dtype}: convert the input with .float()'
-        )
-    if not inplace:
-        return function(input, *params)
+        params = tuple([int(p) for p in params])
+    return _write_over(function, input, *params) if inplace else function(input, *params)
+
+
+def _write_over(function: Callable, input: Tensor, *params: Any) -> Tensor:
     if function not in _in_place:
-        _in_place[function] = in_place(function)
+        _in_place[function] = in_place(function, function.__name__.strip("_") + "_")
     return _in_place[function](input, *params)
 
 
@@ -65,9 +87,7 @@ def _leaky_relu(input: Array, slope):
 
 
 _leaky_relu.rules(
-    input=lambda g, input, slope: times(
-        g, xp(input._data).where(input._data > 0, 1, slope).astype(input._data.dtype)
-    )
+    input=lambda g, input, slope: times(g, xp(input._data).where(input._data > 0, 1, slope).astype(input._data.dtype))
 )
 
 
@@ -92,12 +112,12 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     """
     if min_val > max_val:
         raise ValueError(f"min_val cannot be greater than max_val, got {min_val} and {max_val}")
-    return _run(_hardtanh, inplace, input, min_val, max_val)
+    return _run_on_numbers(_hardtanh, inplace, input, min_val, max_val)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """``min(max(input, 0), 6)``."""
-    return _run(_hardtanh, inplace, input, 0.0, 6.0)
+    return _run_on_numbers(_hardtanh, inplace, input, 0.0, 6.0)
 
 
 @op("ThresholdBackward0")
@@ -110,7 +130,7 @@ _threshold.rules(input=lambda g, input, threshold: times(g, input._data > thresh
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``input`` above ``threshold``, ``value`` elsewhere."""
-    return _run(_threshold, inplace, input, threshold, value)
+    return _run_on_numbers(_threshold, inplace, input, threshold, value)
 
 
 @op("HardshrinkBackward0")
@@ -206,22 +226,30 @@ _prelu_grad.rules(
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """``input`` above zero, ``weight * input`` below; ``weight`` has one element or one for each channel (dimension 1).
 
+    He et al. 2015, arXiv:1502.01852.
+
     Raises:
-        RuntimeError: the number of weights does not fit.
+        RuntimeError: the number of weights or their dtype does not fit.
     """
-    count = weight._data.size
+    require_tensor(input, "prelu")
+    require_tensor(weight, "prelu", "weight")
+    if weight._data.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+    if weight._data.dtype != input._data.dtype:
+        raise RuntimeError(f"prelu: input is {input.dtype} and weight {weight.dtype}: convert one of them with .to()")
+    if input._data.dtype.kind != "f":
+        refuse_dtype("prelu", input)
+    count, ndim = weight._data.size, input._data.ndim
     if count != 1:
-        if input.ndim == 0:
+        if ndim == 0:
             raise RuntimeError("Not allow zero-dim input tensor with more than one weight.")
-        channels = input.shape[1] if input.ndim > 1 else 1
+        channels = input._data.shape[1] if ndim > 1 else 1
         if channels != count:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
                 f"size = {channels}."
             )
-    if input.ndim != 1 or count != 1:
-        weight = weight.reshape([1, count] + [1] * (input.ndim - 2) if input.ndim > 1 else [1] * input.ndim)
-    return _prelu(input, weight)
+    return _prelu(input, weight.reshape([1, count] + [1] * (ndim - 2) if ndim > 1 else [1] * ndim))
 
 
 # ---- smooth ones
@@ -296,6 +324,8 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """``input / (1 + abs(input))``."""
+    if isinstance(input, Tensor) and input._data.dtype.kind in "iu":
+        input = input.to(default_dtype())
     return _run(pointwise._softsign, False, input, ())
 
 
@@ -304,57 +334,97 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
+@op("GluBackward0")
+def _glu(input: Array, axis):
+    first, second = xp(input).split(input, 2, axis)
+    return first * pointwise.logistic(xp(input), second)
+
+
+def _glu_grad(g: Tensor, input: Tensor, axis: int) -> Tensor:
+    first, second = input.chunk(2, axis)
+    gate = second.sigmoid()
+    return cat([g * gate, g * first * gate * (1 - gate)], axis)
+
+
+_glu.rules(input=_glu_grad)
+
+
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along ``dim`` times the sigmoid of the second (Dauphin et al. 2016, arXiv:1612.08083).
 
     Raises:
         RuntimeError: the size along ``dim`` is odd.
     """
-    if input.ndim == 0:
+    require_tensor(input, "glu")
+    if input._data.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
-    if input.shape[dim] % 2:
-        raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
-    first, second = input.chunk(2, dim)
-    return first * second.sigmoid()
+    axis = wrap_dim(dim, input._data.ndim)
+    if input._data.shape[axis] % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {input._data.shape[axis]}")
+    return _run(_glu, False, input, axis)
 
 
 # ---- over a dimension
 
 
-def _dim_or_default(name: str, dim: int | None, ndim: int) -> int:
+def _dim_or_default(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
     if dim is not None:
         return dim
     import warnings
 
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated: give dim=", stacklevel=3)
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
     return 0 if ndim in (0, 1, 3) else 1
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """``exp(input)`` divided by its sum along ``dim``."""
-    return _softmax_op(input, _dim_or_default("softmax", dim, input.ndim), dtype)
+    """``exp(input)`` divided by its sum along ``dim``: see :func:`minitorch.softmax`."""
+    return _softmax_op(input, _dim_or_default("softmax", dim, input.ndim, _stacklevel), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of :func:`softmax`."""
-    return _log_softmax_op(input, _dim_or_default("log_softmax", dim, input.ndim), dtype)
+    return _log_softmax_op(input, _dim_or_default("log_softmax", dim, input.ndim, _stacklevel), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """:func:`softmax` of ``-input``."""
-    return _softmax_op(-input, _dim_or_default("softmin", dim, input.ndim), dtype)
+    return _softmax_op(-input, _dim_or_default("softmin", dim, input.ndim, _stacklevel), dtype)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample from the distribution that ``softmax(logits)`` is, relaxed by ``tau`` so that gradients flow.
 
-    Jang et al. 2016, arXiv:1611.00712.  ``hard``: one-hot, with the gradient of the relaxed sample.
+    Jang et al. 2016, arXiv:1611.00712.
+
+    Args:
+        hard: one-hot, with the gradient of the relaxed sample.
+        eps: without effect, as in PyTorch.
     """
     x = logits._data
     noise = default_generator.numpy_rng.gumbel(size=x.shape).astype(x.dtype)
     sample = _softmax_op((logits + wrap(to_device(noise, device_index(x)))) / tau, dim)
     if not hard:
         return sample
-    values = sample._data
-    chosen = (values == values.max(axis=dim, keepdims=True)).astype(x.dtype)
+    lib, axis = xp(x), wrap_dim(dim, x.ndim)
+    places = lib.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - axis - 1))
+    chosen = (places == lib.expand_dims(sample._data.argmax(axis), axis)).astype(x.dtype)
     return wrap(chosen) - sample.detach() + sample
+
+
+# ---- names with an underscore
+
+
+def _renamed(function: Callable) -> Callable:
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return function(input, *args, **kwargs, inplace=True)
+
+    call.__name__ = call.__qualname__ = function.__name__ + "_"
+    call.__doc__ = f":func:`{function.__name__}` in place."
+    return call
+
+
+celu_, elu_, hardtanh_, leaky_relu_ = map(_renamed, (celu, elu, hardtanh, leaky_relu))
+rrelu_, selu_, threshold_ = map(_renamed, (rrelu, selu, threshold))

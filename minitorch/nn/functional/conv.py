@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
-from minitorch.core.dtype import of_numpy
+from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_weight_grad
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 
@@ -45,9 +44,7 @@ _conv.rules(
     bias=lambda g: _sum_channels(g),
 )
 _conv_input_grad.rules(
-    g=lambda h, weight, stride, padding, dilation, groups: _conv(
-        h, weight, None, stride, padding, dilation, groups
-    ),
+    g=lambda h, weight, stride, padding, dilation, groups: _conv(h, weight, None, stride, padding, dilation, groups),
     weight=lambda h, g, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
         h, g, weight_shape[2:], stride, padding, dilation, groups
     ),
@@ -56,21 +53,19 @@ _conv_weight_grad.rules(
     input=lambda h, g, input_shape, stride, padding, dilation, groups: _conv_input_grad(
         g, h, input_shape[2:], stride, padding, dilation, groups
     ),
-    g=lambda h, input, stride, padding, dilation, groups: _conv(
-        input, h, None, stride, padding, dilation, groups
-    ),
+    g=lambda h, input, stride, padding, dilation, groups: _conv(input, h, None, stride, padding, dilation, groups),
 )
 
 
 # ---- arguments
 
 
-def ntuple(value: Any, dims: int, name: str) -> Ints:
+def ntuple(value: Any, dims: int, name: str, error: type[Exception] = RuntimeError) -> Ints:
     """One int for each spatial dimension.
 
     Raises:
         TypeError: not an int or a sequence of ints.
-        ValueError: another number of them.
+        error: another number of them: RuntimeError from functions, ValueError from layers.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,) * dims
@@ -81,92 +76,124 @@ def ntuple(value: Any, dims: int, name: str) -> Ints:
     if len(values) == 1:
         return values * dims
     if len(values) != dims:
-        raise ValueError(f"{name} must be an int or a sequence of {dims} ints, got {value!r}")
+        raise error(f"{name} must be an int or a sequence of {dims} ints, got {value!r}")
     return values
 
 
-def pads_of(padding: Any, kernel: Ints, stride: Ints, dilation: Ints) -> Pads:
+def pads_of(padding: Any, kernel: Ints, stride: Ints, dilation: Ints, error: type[Exception] = RuntimeError) -> Pads:
     """The (before, after) padding of each dimension that an int, ints, "same" or "valid" stands for.
 
     Raises:
-        ValueError: an unknown word, or "same" with a stride.
+        error: an unknown word, or "same" with a stride.
     """
     if isinstance(padding, str):
         if padding == "valid":
             return ((0, 0),) * len(kernel)
         if padding != "same":
-            raise ValueError(f"Invalid padding string {padding!r}, should be one of 'valid', 'same' or ints")
+            raise error(f"Invalid padding string {padding!r}, should be one of 'valid', 'same' or ints")
         if any(s != 1 for s in stride):
-            raise ValueError("padding='same' is not supported for strided convolutions")
+            raise error("padding='same' is not supported for strided convolutions")
         totals = [d * (k - 1) for k, d in zip(kernel, dilation)]
         return tuple([(t // 2, t - t // 2) for t in totals])
-    return tuple([(p, p) for p in ntuple(padding, len(kernel), "padding")])
+    return tuple([(p, p) for p in ntuple(padding, len(kernel), "padding", error)])
 
 
-def check_geometry(stride: Ints, dilation: Ints, groups: int, pads: Sequence[tuple[int, int]]) -> None:
-    """Raises RuntimeError for a stride, dilation, padding or number of groups that no convolution can have."""
+def check_geometry(stride: Ints, dilation: Ints, pads: Sequence[tuple[int, int]]) -> None:
+    """Raises RuntimeError for a stride, dilation or padding that no convolution can have."""
     for name, values, least in (
         ("stride", stride, 1),
         ("dilation", dilation, 1),
-        ("groups", (groups,), 1),
         ("padding", [p for pair in pads for p in pair], 0),
     ):
         if min(values) < least:
             raise RuntimeError(f"convolution: {name} must be at least {least}, got {values}")
 
 
-def _describe(weight: Any, transposed: bool, groups: int) -> str:
-    dims = weight.ndim - 2
-    first, second = weight.shape[0], weight.shape[1] * groups
+def describe(weight_shape: tuple, transposed: bool, groups: int) -> str:
+    """The layer that a weight of this shape belongs to, for messages."""
+    dims = len(weight_shape) - 2
+    first, second = weight_shape[0], weight_shape[1] * groups
     inputs, outputs = (first, second) if transposed else (second, first)
-    kernel = tuple(weight.shape[2:])
+    kernel = tuple(weight_shape[2:])
     name = "ConvTranspose" if transposed else "Conv"
     return f"{name}{dims}d({inputs} -> {outputs}, kernel_size={kernel}{'' if groups == 1 else f', groups={groups}'})"
 
 
-def _spatial_names(dims: int) -> str:
-    return {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
+def check_shapes(dims: int, x: tuple, w: tuple, groups: int, transposed: bool) -> None:
+    """Whether an input of shape ``x`` meets a weight of shape ``w``.
+
+    Raises:
+        RuntimeError: numbers of dimensions, channels or groups do not fit.
+    """
+    if len(w) != dims + 2:
+        name = f"conv{'_transpose' if transposed else ''}{dims}d"
+        raise RuntimeError(f"{name}: weight must have {dims + 2} dimensions, got shape {w}")
+    if groups < 1:
+        raise RuntimeError(f"convolution: groups must be at least 1, got {groups}")
+    name, letters = describe(w, transposed, groups), {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
+    if len(x) not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            f"{name} got input of shape {x}: expected {dims + 1} dimensions (C, {letters}) or {dims + 2} (N, C, {letters})"
+        )
+    channels = w[0] if transposed else w[1] * groups
+    if x[-dims - 1] != channels:
+        raise RuntimeError(
+            f"{name} got input of shape {x}: dimension {len(x) - dims - 1} (channels) must be {channels}"
+        )
+    if w[0] % groups or 0 in w[2:]:
+        raise RuntimeError(
+            f"{name}: weight of shape {w} cannot be divided into {groups} groups"
+            if w[0] % groups
+            else f"{name}: weight of shape {w} has no elements"
+        )
 
 
-def _check(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int, dims: int, transposed: bool) -> None:
-    """What does not fit, told before anything is computed."""
+def check_types(input: Any, weight: Any, bias: Any, groups: int, transposed: bool) -> None:
+    """What else must fit.
+
+    Raises:
+        TypeError: an argument is no Tensor.
+        RuntimeError: dtypes differ, or ``bias`` has another shape.
+        NotImplementedError: there is no such operation on the dtype.
+    """
+    for name, value in (("input", input), ("weight", weight), ("bias", bias)):
+        if not isinstance(value, Tensor) and not (value is None and name == "bias"):
+            raise TypeError(f"convolution: argument '{name}' must be Tensor, not {type(value).__name__}")
     x, w = input._data, weight._data
-    if w.ndim != dims + 2:
-        raise RuntimeError(f"convolution: weight must have {dims + 2} dimensions, got shape {w.shape}")
-    name = _describe(w, transposed, groups)
-    channels = w.shape[0] if transposed else w.shape[1] * groups
-    if x.ndim not in (dims + 1, dims + 2):
+    name = describe(w.shape, transposed, groups)
+    if x.dtype != w.dtype:
         raise RuntimeError(
-            f"{name} got input of shape {x.shape}: expected {dims + 1} dimensions (C, {_spatial_names(dims)}) or "
-            f"{dims + 2} (N, C, {_spatial_names(dims)})"
+            f"{name} got input of {input.dtype}: its weight is {weight.dtype}; convert the input with .to()"
         )
-    if x.shape[-dims - 1] != channels:
-        raise RuntimeError(
-            f"{name} got input of shape {x.shape}: dimension {x.ndim - dims - 1} (channels) must be {channels}"
-        )
-    if w.shape[0] % groups:
-        raise RuntimeError(f"{name}: weight of shape {w.shape} cannot be divided into {groups} groups")
-    if x.dtype != w.dtype or x.dtype.kind != "f":
-        raise RuntimeError(
-            f"{name} got input of {of_numpy(x.dtype)}: its weight is {of_numpy(w.dtype)}; convert the input with "
-            ".to() (convolution needs floating-point numbers)"
+    if x.dtype.kind == "b":
+        raise NotImplementedError(
+            f"{name} is not implemented for {input.dtype}: convert input and weight with .float()"
         )
     if bias is not None:
         outputs = w.shape[1] * groups if transposed else w.shape[0]
         if bias._data.shape != (outputs,):
             raise RuntimeError(f"{name} got bias of shape {bias._data.shape}: it must be ({outputs},)")
         if bias._data.dtype != w.dtype:
-            raise RuntimeError(
-                f"{name} got bias of {of_numpy(bias._data.dtype)}: its weight is {of_numpy(w.dtype)}"
-            )
+            raise RuntimeError(f"{name} got bias of {bias.dtype}: its weight is {weight.dtype}")
 
 
-@lru_cache(maxsize=512)
-def _arguments(dims: int, stride: Any, padding: Any, dilation: Any, groups: int, kernel: Ints) -> tuple[Ints, Pads, Ints]:
+@lru_cache(maxsize=512, typed=True)
+def _arguments(
+    dims: int, x: tuple, w: tuple, stride: Any, padding: Any, dilation: Any, groups: int
+) -> tuple[Ints, Pads, Ints]:
     """Stride, padding and dilation for each dimension, checked: layers ask for the same ones at every call."""
+    check_shapes(dims, x, w, groups, False)
+    kernel = w[2:]
     strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
     pads = pads_of(padding, kernel, strides, dilations)
-    check_geometry(strides, dilations, groups, pads)
+    check_geometry(strides, dilations, pads)
+    padded = tuple([n + lo + hi for n, (lo, hi) in zip(x[-dims:], pads)])
+    reach = tuple([d * (k - 1) + 1 for k, d in zip(kernel, dilations)])
+    if any(n < r for n, r in zip(padded, reach)):
+        raise RuntimeError(
+            f"{describe(w, False, groups)} got input of shape {x}: its spatial size with padding, {padded}, is smaller "
+            f"than the kernel, {reach}; pad the input or use fewer layers that shrink it"
+        )
     return strides, pads, dilations
 
 
@@ -178,28 +205,23 @@ def convolution(
     dims: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
     """Convolution over ``dims`` dimensions: see :func:`conv2d`."""
-    x, w = input._data, weight._data
-    if w.ndim != dims + 2:
-        raise RuntimeError(f"conv{dims}d: weight must have {dims + 2} dimensions, got shape {w.shape}")
-    kernel = w.shape[2:]
     try:
-        strides, pads, dilations = _arguments(dims, stride, padding, dilation, groups, kernel)
-    except TypeError:
+        x, w = input._data, weight._data
+        shape = x.shape
+        strides, pads, dilations = _arguments(dims, shape, w.shape, stride, padding, dilation, groups)
+    except (TypeError, AttributeError):
+        check_types(input, weight, bias, groups, False)
         stride, padding, dilation = hashable(stride), hashable(padding), hashable(dilation)
-        strides, pads, dilations = _arguments(dims, stride, padding, dilation, groups, kernel)
-    fits = x.ndim == dims + 2 and x.shape[1] == w.shape[1] * groups and x.dtype is w.dtype
-    if not fits or (bias is not None and bias._data.shape != w.shape[:1]):
-        _check(input, weight, bias, groups, dims, False)
-        if x.ndim == dims + 1:
-            return convolution(dims, input.unsqueeze(0), weight, bias, strides, padding, dilations, groups).squeeze(0)
-    for n, k, d, (lo, hi) in zip(x.shape[2:], kernel, dilations, pads):
-        if n + lo + hi < d * (k - 1) + 1:
-            padded = tuple([n + lo + hi for n, (lo, hi) in zip(x.shape[2:], pads)])
-            reach = tuple([d * (k - 1) + 1 for k, d in zip(kernel, dilations)])
-            raise RuntimeError(
-                f"{_describe(w, False, groups)} got input of shape {x.shape}: its spatial size with padding, {padded}, "
-                f"is smaller than the kernel, {reach}; pad the input or use fewer layers that shrink it"
-            )
+        strides, pads, dilations = _arguments(dims, shape, w.shape, stride, padding, dilation, groups)
+    dtype = x.dtype
+    if (
+        dtype is not w.dtype
+        or dtype.kind == "b"
+        or (bias is not None and (bias._data.shape != w.shape[:1] or bias._data.dtype is not dtype))
+    ):
+        check_types(input, weight, bias, groups, False)
+    if len(shape) == dims + 1:
+        return _conv(input.unsqueeze(0), weight, bias, strides, pads, dilations, groups).squeeze(0)
     return _conv(input, weight, bias, strides, pads, dilations, groups)
 
 

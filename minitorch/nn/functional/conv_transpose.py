@@ -11,12 +11,13 @@ from minitorch.core.tensor import Tensor
 from minitorch.nn.functional.conv import (
     Ints,
     Pads,
-    _check,
     _conv,
     _conv_weight_grad,
-    _describe,
     _sum_channels,
     check_geometry,
+    check_shapes,
+    check_types,
+    describe,
     hashable,
     ntuple,
 )
@@ -42,21 +43,33 @@ _conv_transpose.rules(
 )
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512, typed=True)
 def _arguments(
-    dims: int, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
-) -> tuple[Ints, Pads, Ints, Ints]:
-    """Stride, padding, output padding and dilation for each dimension, checked."""
+    dims: int, x: tuple, w: tuple, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
+) -> tuple[Ints, Ints, Pads, Ints]:
+    """The result's spatial shape; stride, padding and dilation for each dimension, checked."""
+    check_shapes(dims, x, w, groups, True)
     strides, dilations = ntuple(stride, dims, "stride"), ntuple(dilation, dims, "dilation")
     pads = tuple([(p, p) for p in ntuple(padding, dims, "padding")])
-    check_geometry(strides, dilations, groups, pads)
+    check_geometry(strides, dilations, pads)
     more = ntuple(output_padding, dims, "output_padding")
     if any(m < 0 or m >= max(s, d) for m, s, d in zip(more, strides, dilations)):
         raise RuntimeError(
             f"conv_transpose{dims}d: output padding must be smaller than either stride or dilation, got "
             f"output_padding={more}, stride={strides}, dilation={dilations}"
         )
-    return strides, pads, more, dilations
+    spatial = tuple(
+        [
+            (n - 1) * s - 2 * lo + d * (k - 1) + 1 + m
+            for n, s, (lo, _), d, k, m in zip(x[-dims:], strides, pads, dilations, w[2:], more)
+        ]
+    )
+    if min(spatial) < 1:
+        raise RuntimeError(
+            f"{describe(w, True, groups)} got input of shape {x}: the output's spatial size would be {spatial}; "
+            "use less padding"
+        )
+    return spatial, strides, pads, dilations
 
 
 def transposed(
@@ -71,30 +84,19 @@ def transposed(
     dilation: Any,
 ) -> Tensor:
     """Transposed convolution over ``dims`` dimensions: see :func:`conv_transpose2d`."""
-    x, w = input._data, weight._data
-    given = [hashable(a) for a in (stride, padding, output_padding)]
-    strides, pads, more, dilations = _arguments(dims, *given, groups, hashable(dilation))
-    _check(input, weight, bias, groups, dims, True)
-    if x.ndim == dims + 1:
-        args = (stride, padding, output_padding, groups, dilation)
-        return transposed(dims, input.unsqueeze(0), weight, bias, *args).squeeze(0)
-    kernel, inner = w.shape[2:], x.shape[2:]
-    spatial = tuple(
-        [
-            (n - 1) * s - lo - hi + d * (k - 1) + 1 + m
-            for n, s, (lo, hi), d, k, m in zip(inner, strides, pads, dilations, kernel, more)
-        ]
+    check_types(input, weight, bias, groups, True)
+    stride, padding, output_padding = hashable(stride), hashable(padding), hashable(output_padding)
+    shape, w = input._data.shape, weight._data.shape
+    spatial, strides, pads, dilations = _arguments(
+        dims, shape, w, stride, padding, output_padding, groups, hashable(dilation)
     )
-    if min(spatial) < 1:
-        raise RuntimeError(
-            f"{_describe(w, True, groups)} got input of shape {x.shape}: the output's spatial size would be {spatial}; "
-            "use less padding"
-        )
+    batch = input.unsqueeze(0) if len(shape) == dims + 1 else input
     # With output_padding above the stride the convolution back has more outputs than there are inputs: add zeros.
-    back = conv_output_shape(spatial, kernel, strides, pads, dilations)
-    if back != inner:
-        input = constant_pad(input, ((0, 0), (0, 0), *[(0, m - n) for n, m in zip(inner, back)]), 0)
-    return _conv_transpose(input, weight, bias, spatial, strides, pads, dilations, groups)
+    back = conv_output_shape(spatial, w[2:], strides, pads, dilations)
+    if back != shape[-dims:]:
+        batch = constant_pad(batch, ((0, 0), (0, 0), *[(0, m - n) for n, m in zip(shape[-dims:], back)]), 0)
+    out = _conv_transpose(batch, weight, bias, spatial, strides, pads, dilations, groups)
+    return out if batch is input or len(shape) == dims + 2 else out.squeeze(0)
 
 
 def conv_transpose1d(

@@ -6,32 +6,42 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
 from minitorch.backend.primitives import special
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 
 
-def smooth(name: str, value: Callable, slope: Callable, curvature: Callable) -> Callable[..., Tensor]:
+def smooth(name: str, node: str, value: Callable, slope: Callable, curvature: Callable) -> Callable[..., Tensor]:
     """The operation ``value(lib, x, *params)``; ``slope`` is its derivative.  Both work on arrays of the library ``lib``.
 
     ``curvature(x, *params)`` is the second derivative, in operations on Tensors: it can be differentiated further.
+    float16 is computed in float32: the steps in between would lose digits, and NumPy's float16 is slow.
     """
 
-    @op(name)
     def function(input: Array, params):
-        return value(xp(input), input, *params)
+        with np.errstate(all="ignore"):
+            if input.dtype.itemsize == 2:
+                return value(xp(input), input.astype(np.float32), *params).astype(input.dtype)
+            return value(xp(input), input, *params)
 
-    @op(name.replace("Backward0", "BackwardBackward0"))
     def gradient(g: Array, input: Array, params):
-        return slope(xp(input), input, *params) * g
+        with np.errstate(all="ignore"):
+            if input.dtype.itemsize == 2:
+                return (slope(xp(input), input.astype(np.float32), *params) * g).astype(input.dtype)
+            return slope(xp(input), input, *params) * g
 
-    function.rules(input=lambda g, input, params: gradient(g, input, params))
-    gradient.rules(
-        g=lambda h, input, params: gradient(h, input, params),
+    function.__name__ = name
+    operation = op(node)(function)
+    derivative = op(node.replace("Backward0", "BackwardBackward0"))(gradient)
+    operation.rules(input=lambda g, input, params: derivative(g, input, params))
+    derivative.rules(
+        g=lambda h, input, params: derivative(h, input, params),
         input=lambda h, g, input, params: h * g * curvature(input, *params),
     )
-    return function
+    return operation
 
 
 def logistic(lib: Any, x: Any) -> Any:
@@ -53,6 +63,7 @@ def where_mask(x: Tensor, mask: Any) -> Tensor:
 # ---- x·Φ(x) and its relatives
 
 _silu = smooth(
+    "silu",
     "SiluBackward0",
     lambda lib, x: x * logistic(lib, x),
     lambda lib, x: _silu_slope(x, logistic(lib, x)),
@@ -71,6 +82,7 @@ def _silu_curvature(x: Tensor, s: Tensor) -> Tensor:
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
 _gelu = smooth(
+    "gelu",
     "GeluBackward0",
     lambda lib, x: x * (0.5 + 0.5 * special.erf(x * _ROOT_HALF)),
     lambda lib, x: 0.5 + 0.5 * special.erf(x * _ROOT_HALF) + x * lib.exp(-0.5 * x * x) * _DENSITY,
@@ -94,6 +106,7 @@ def _gelu_tanh_curvature(x: Tensor) -> Tensor:
 
 
 _gelu_tanh = smooth(
+    "gelu",
     "GeluBackward0",
     lambda lib, x: 0.5 * x * (1 + lib.tanh(_K * x * (1 + _CUBIC * (x * x)))),
     _gelu_tanh_slope,
@@ -113,7 +126,7 @@ def _mish_curvature(x: Tensor) -> Tensor:
     return 2 * first + x * first * (1 - s - 2 * t * s)
 
 
-_mish = smooth("MishBackward0", lambda lib, x: x * lib.tanh(log1p_exp(lib, x)), _mish_slope, _mish_curvature)
+_mish = smooth("mish", "MishBackward0", lambda lib, x: x * lib.tanh(log1p_exp(lib, x)), _mish_slope, _mish_curvature)
 
 # ---- soft steps and ramps
 
@@ -124,6 +137,7 @@ def _softplus_curvature(x: Tensor, beta: float, threshold: float) -> Tensor:
 
 
 _softplus = smooth(
+    "softplus",
     "SoftplusBackward0",
     lambda lib, x, beta, threshold: lib.where(x * beta > threshold, x, log1p_exp(lib, x * beta) / beta),
     lambda lib, x, beta, threshold: lib.where(x * beta > threshold, x.dtype.type(1), logistic(lib, x * beta)),
@@ -131,6 +145,7 @@ _softplus = smooth(
 )
 
 _logsigmoid = smooth(
+    "logsigmoid",
     "LogSigmoidBackward0",
     lambda lib, x: -log1p_exp(lib, -x),
     lambda lib, x: logistic(lib, -x),
@@ -138,6 +153,7 @@ _logsigmoid = smooth(
 )
 
 _softsign = smooth(
+    "softsign",
     "SoftsignBackward0",
     lambda lib, x: x / (1 + lib.abs(x)),
     lambda lib, x: (1 + lib.abs(x)) ** -2,
@@ -163,8 +179,8 @@ def _elu_curvature(x: Tensor, alpha: float, scale: float, rate: float) -> Tensor
     return (x * below * rate).exp() * below * (alpha * scale * rate * rate)
 
 
-_elu = smooth("EluBackward0", _elu_value, _elu_slope, _elu_curvature)
-_celu = smooth("CeluBackward0", _elu_value, _elu_slope, _elu_curvature)
+_elu = smooth("elu", "EluBackward0", _elu_value, _elu_slope, _elu_curvature)
+_celu = smooth("celu", "CeluBackward0", _elu_value, _elu_slope, _elu_curvature)
 
 
 def _hardswish_slope(lib: Any, x: Any) -> Any:
@@ -172,6 +188,7 @@ def _hardswish_slope(lib: Any, x: Any) -> Any:
 
 
 _hardswish = smooth(
+    "hardswish",
     "HardswishBackward0",
     lambda lib, x: x * lib.clip(x + 3, 0, 6) / 6,
     _hardswish_slope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.conv import Ints, Pads, hashable, ntuple
+from minitorch.nn.functional.refusals import refuse_dtype, require_tensor
 
 
 def _declare(dims: int) -> tuple[Any, Any]:
@@ -94,83 +96,70 @@ def check_window(name: str, kernel: Ints, stride: Ints, padding: Ints, dilation:
     return tuple([(p, p) for p in padding])
 
 
-def _check_input(name: str, shape: tuple, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, ceil: bool) -> None:
-    dims = len(kernel)
+def window(
+    dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, kind: str
+) -> tuple[Ints, Ints, Pads, Ints]:
+    """Kernel, stride, padding and dilation for each dimension, checked; ``kind`` is "max" or "avg"."""
+    kernels = ntuple(kernel, dims, "kernel_size")
+    strides = kernels if stride is None or stride == () or stride == [] else ntuple(stride, dims, "stride")
+    dilations = ntuple(dilation, dims, "dilation")
+    pads = check_window(f"{kind}_pool{dims}d", kernels, strides, ntuple(padding, dims, "padding"), dilations)
+    return kernels, strides, pads, dilations
+
+
+@lru_cache(maxsize=512, typed=True)
+def _arguments(
+    dims: int, shape: tuple, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, kind: str
+) -> tuple[Ints, Ints, Pads, Ints]:
+    """:func:`window`, and whether the input has room for it: layers ask for the same at every call."""
+    kernels, strides, pads, dilations = window(dims, kernel, stride, padding, dilation, kind)
+    name = f"{kind}_pool{dims}d"
     if len(shape) not in (dims + 1, dims + 2):
         letters = {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
         raise RuntimeError(
             f"{name} got input of shape {shape}: expected {dims + 1} dimensions (C, {letters}) or {dims + 2} "
             f"(N, C, {letters})"
         )
-    out = primitive.pool_output_shape(shape[-dims:], kernel, stride, pads, dilation, ceil)
+    out = primitive.pool_output_shape(shape[-dims:], kernels, strides, pads, dilations, ceil_mode)
     if min(out) < 1 or 0 in shape[1:]:
         raise RuntimeError(
-            f"{name} got input of shape {shape}: with kernel_size={kernel}, stride={stride} the output's spatial size "
+            f"{name} got input of shape {shape}: with kernel_size={kernels}, stride={strides} the output's spatial size "
             f"would be {out}, which is too small; use a smaller window or fewer layers that shrink the input"
         )
-
-
-def max_pool_nd(input: Tensor, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, ceil_mode: bool) -> Tensor:
-    """Max pooling with arguments in full: the tuples are made once."""
-    dims = len(kernel)
-    shape = input._data.shape
-    _check_input(f"max_pool{dims}d", shape, kernel, stride, pads, dilation, ceil_mode)
-    if state.enabled and input.requires_grad:
-        return _MAX_POOL[dims](input, kernel, stride, pads, dilation, ceil_mode)[0]
-    # Nobody will ask where the maxima were.
-    return wrap(primitive.max_pool_forward(input._data, kernel, stride, pads, dilation, ceil_mode, None)[0])
-
-
-def max_pool_nd_with_indices(
-    input: Tensor, kernel: Ints, stride: Ints, pads: Pads, dilation: Ints, ceil_mode: bool
-) -> tuple[Tensor, Tensor]:
-    """As :func:`max_pool_nd`, with the flat index (int64) of each maximum in the input's plane."""
-    dims = len(kernel)
-    shape = input._data.shape
-    _check_input(f"max_pool{dims}d", shape, kernel, stride, pads, dilation, ceil_mode)
-    out, codes = _MAX_POOL[dims](input, kernel, stride, pads, dilation, ceil_mode)
-    return out, wrap(primitive.max_pool_indices(codes, shape[-dims:], kernel, stride, pads, dilation))
-
-
-def avg_pool_nd(
-    input: Tensor, kernel: Ints, stride: Ints, pads: Pads, ceil_mode: bool, count_include_pad: bool, divisor: int | None
-) -> Tensor:
-    """Average pooling with arguments in full."""
-    dims = len(kernel)
-    name = f"avg_pool{dims}d"
-    _check_input(name, input._data.shape, kernel, stride, pads, (1,) * dims, ceil_mode)
-    if input._data.dtype.kind != "f":
-        raise RuntimeError(f'"{name}" not implemented for {input.dtype}: convert the input with .float()')
-    if divisor == 0:
-        raise RuntimeError(f"{name}: divisor_override must not be zero")
-    return _AVG_POOL[dims](input, kernel, stride, pads, ceil_mode, count_include_pad, divisor)
-
-
-@lru_cache(maxsize=512)
-def _window(dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, kind: str) -> tuple[Ints, Ints, Pads, Ints]:
-    """Kernel, stride, padding and dilation for each dimension, checked: layers ask for the same at every call."""
-    kernels = ntuple(kernel, dims, "kernel_size")
-    strides = kernels if stride is None or stride == () else ntuple(stride, dims, "stride")
-    dilations = ntuple(dilation, dims, "dilation")
-    pads = check_window(f"{kind}_pool{dims}d", kernels, strides, ntuple(padding, dims, "padding"), dilations)
     return kernels, strides, pads, dilations
 
 
-def window(dims: int, kernel: Any, stride: Any, padding: Any, dilation: Any, kind: str) -> tuple[Ints, Ints, Pads, Ints]:
-    """The arguments of a pooling function in full; ``kind`` is "max" or "avg"."""
+def arguments(
+    dims: int, input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, kind: str
+) -> tuple[Ints, Ints, Pads, Ints]:
+    """The arguments of a pooling function in full, checked against the input.
+
+    Raises:
+        TypeError: ``input`` is no Tensor, or a size is no integer.
+        RuntimeError: the input has no room for a window.
+    """
     try:
-        return _window(dims, kernel, stride, padding, dilation, kind)
-    except TypeError:
-        return _window(dims, hashable(kernel), hashable(stride), hashable(padding), hashable(dilation), kind)
+        return _arguments(dims, input._data.shape, kernel, stride, padding, dilation, ceil_mode, kind)
+    except (TypeError, AttributeError):  # a list cannot be looked up
+        require_tensor(input, f"{kind}_pool{dims}d")
+        given = hashable(kernel), hashable(stride), hashable(padding), hashable(dilation)
+        return _arguments(dims, input._data.shape, *given, bool(ceil_mode), kind)
 
 
 def max_pool(
     dims: int, input: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, indices: bool
 ) -> Any:
     """Max pooling over ``dims`` dimensions: see :func:`max_pool2d`."""
-    kernels, strides, pads, dilations = window(dims, kernel, stride, padding, dilation, "max")
-    pool = max_pool_nd_with_indices if indices else max_pool_nd
-    return pool(input, kernels, strides, pads, dilations, ceil_mode)
+    windows = arguments(dims, input, kernel, stride, padding, dilation, ceil_mode, "max")
+    if input._data.dtype.kind == "b":
+        refuse_dtype(f"max_pool{dims}d", input)
+    if indices:
+        out, codes = _MAX_POOL[dims](input, *windows, ceil_mode)
+        return out, wrap(primitive.max_pool_indices(codes, input._data.shape[-dims:], *windows))
+    if state.enabled and input.requires_grad:
+        return _MAX_POOL[dims](input, *windows, ceil_mode)[0]
+    # Nobody will ask where the maxima were.
+    return wrap(primitive.max_pool_forward(input._data, *windows, ceil_mode, None)[0])
 
 
 def max_pool1d(
@@ -230,12 +219,36 @@ def max_pool3d(
     return max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+def _with_indices(dims: int) -> Any:
+    def function(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        return max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+    function.__name__ = function.__qualname__ = f"max_pool{dims}d_with_indices"
+    function.__doc__ = f":func:`max_pool{dims}d` that always returns the indices as well."
+    return function
+
+
+max_pool1d_with_indices, max_pool2d_with_indices, max_pool3d_with_indices = map(_with_indices, (1, 2, 3))
+
+
 def avg_pool(
     dims: int, input: Tensor, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool, divisor: Any
 ) -> Tensor:
     """Average pooling over ``dims`` dimensions: see :func:`avg_pool2d`."""
-    kernels, strides, pads, _ = window(dims, kernel, stride, padding, 1, "avg")
-    return avg_pool_nd(input, kernels, strides, pads, ceil_mode, include, divisor)
+    kernels, strides, pads, _ = arguments(dims, input, kernel, stride, padding, 1, ceil_mode, "avg")
+    if input._data.dtype.kind != "f":
+        refuse_dtype(f"avg_pool{dims}d", input)
+    if divisor == 0:
+        raise RuntimeError(f"avg_pool{dims}d: divisor_override must be not zero")
+    return _AVG_POOL[dims](input, kernels, strides, pads, ceil_mode, include, divisor)
 
 
 def avg_pool1d(
@@ -286,3 +299,40 @@ def avg_pool3d(
 ) -> Tensor:
     """The mean of each window over three dimensions: see :func:`avg_pool2d`."""
     return avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+# ---- p-norms
+
+
+def lp_pool(dims: int, input: Tensor, norm_type: float, kernel: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    """The p-norm of each window over ``dims`` dimensions: see :func:`lp_pool2d`."""
+    require_tensor(input, f"lp_pool{dims}d")
+    elements = math.prod(ntuple(kernel, dims, "kernel_size"))
+    means = avg_pool(dims, input**norm_type, kernel, stride, 0, ceil_mode, True, None)
+    # PyTorch's detour by the size: the sum itself, with a gradient of zero where it is zero
+    return (means.sign() * means.abs().relu() * elements) ** (1.0 / norm_type)
+
+
+def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """``(sum of input**p) ** (1/p)`` over each window: see :func:`lp_pool2d`."""
+    return lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """``(sum of input**p) ** (1/p)`` over each window, p being ``norm_type``; NaN where the sum is negative.
+
+    Shape: (N, C, H, W) or (C, H, W) -> (N, C, H', W'), as :func:`max_pool2d` without padding.
+
+    Args:
+        ceil_mode: also windows that reach beyond the input; their mean counts as that of a whole window.
+
+    >>> import minitorch as torch
+    >>> torch.nn.functional.lp_pool2d(torch.tensor([[[3., 4.]]]), 2, (1, 2))
+    tensor([[[5.]]])
+    """
+    return lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """``(sum of input**p) ** (1/p)`` over each window: see :func:`lp_pool2d`."""
+    return lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

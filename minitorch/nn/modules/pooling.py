@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.core.tensor import Tensor
-from minitorch.nn.functional.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool, lp_pool, max_unpool
+from minitorch.nn.functional.adaptive_pooling import adaptive_avg_pool, adaptive_max_pool
 from minitorch.nn.functional.conv import ntuple
-from minitorch.nn.functional.pooling import avg_pool, max_pool, window
+from minitorch.nn.functional.pooling import avg_pool, lp_pool, max_pool, window
+from minitorch.nn.functional.unpooling import max_unpool
 from minitorch.nn.modules.module import Module
 
 
