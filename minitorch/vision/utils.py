@@ -63,6 +63,10 @@ def make_grid(
     if normalize:
         images = _stretched(xp, images, value_range, scale_each)
     count, channels, height, width = images.shape
+    if count == 0 or nrow < 1:
+        raise ValueError(
+            f"make_grid: there must be an image and nrow of at least 1, got {count} images and nrow={nrow}"
+        )
     if count == 1:
         return wrap(images[0].copy())
     columns = min(nrow, count)
@@ -102,7 +106,12 @@ def save_image(
     from minitorch.backend.array_module import to_host
     from minitorch.vision.transforms.images import pil
 
-    grid = to_host(make_grid(tensor, **kwargs)._data)
+    made = make_grid(tensor, **kwargs)
+    if made._data.dtype.kind != "f":
+        raise TypeError(
+            f"save_image: expected floats from 0 to 1, got {made.dtype}; divide by 255, or use minitorch.vision.io"
+        )
+    grid = to_host(made._data)
     # the half makes the conversion to whole numbers a rounding
     pixels = np.clip(grid * 255 + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0)
     if pixels.shape[2] not in (3, 4):

@@ -46,8 +46,9 @@ class FakeData(VisionDataset):
         self.random_offset = random_offset
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
-        if index >= len(self):
-            raise IndexError(f"{type(self).__name__} index out of range")
+        if not -self.size <= index < self.size:
+            raise IndexError(f"FakeData index out of range: {index} for {self.size} images")
+        index %= self.size
         rng = np.random.default_rng([self.random_offset, index])
         channels, height, width = self.image_size
         pixels = rng.integers(0, 256, (height, width, channels), np.uint8)

@@ -78,9 +78,17 @@ def make_dataset(
 
 
 def pil_loader(path: str) -> Any:
-    """The image at ``path``, in RGB."""
+    """The image at ``path``, in RGB.
+
+    Raises:
+        OSError: it cannot be read, or is damaged; says which file it is.
+    """
+    image = pil()
     with open(path, "rb") as file:
-        return pil().open(file).convert("RGB")
+        try:
+            return image.open(file).convert("RGB")
+        except (OSError, SyntaxError) as error:  # Pillow's PNG reader raises SyntaxError
+            raise OSError(f"{path} is not an image that can be read, or a damaged one: {error}") from error
 
 
 def default_loader(path: str) -> Any:

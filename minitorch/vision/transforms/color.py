@@ -10,6 +10,7 @@ import numpy as np
 from minitorch.backend.array_module import array_module
 from minitorch.core.tensor import wrap
 from minitorch.utils.optional import require
+from minitorch.vision.transforms.conversion import channels_first
 from minitorch.vision.transforms.images import check_image, is_array_image, is_pil, no_gradient, pil
 
 
@@ -18,19 +19,18 @@ def _on_pil(module: str) -> Any:
 
 
 def _by_kind(op: str, img: Any, of_pil: Callable, of_array: Callable) -> Any:
-    """``of_pil`` of a PIL image, ``of_array`` of a tensor's array; array images go through Pillow."""
+    """``of_pil`` of a PIL image, ``of_array`` of arrays (..., C, H, W)."""
     check_image(img, op)
     if is_pil(img):
         return of_pil(img)
-    if is_array_image(img):
-        image = pil().fromarray(img if img.ndim == 2 or img.shape[2] > 1 else img[:, :, 0])
-        return np.asarray(of_pil(image))
     no_gradient(img, op)
-    if img.ndim < 3 or img.shape[-3] not in (1, 3):
-        raise TypeError(
-            f"{op}: input image tensor should have 1 or 3 channels at axis -3, got shape {tuple(img.shape)}"
-        )
-    return wrap(of_array(img._data))
+    array = channels_first(img) if is_array_image(img) else img._data
+    if array.ndim < 3 or array.shape[-3] not in (1, 3):
+        raise TypeError(f"{op}: input image should have 1 or 3 channels, got shape {tuple(img.shape)}")
+    out = of_array(array)
+    if is_array_image(img):
+        return np.ascontiguousarray(out[0] if img.ndim == 2 and len(out) == 1 else out.transpose(1, 2, 0))
+    return wrap(out)
 
 
 def _top(array: Any) -> float:
@@ -41,15 +41,20 @@ def _top(array: Any) -> float:
 def _blend(one: Any, other: Any, ratio: float, like: Any) -> Any:
     """``ratio * one + (1 - ratio) * other`` inside the range of ``like``'s element type."""
     xp = array_module(like)
-    return xp.clip(ratio * one + (1.0 - ratio) * other, 0, _top(like)).astype(like.dtype)
+    return xp.clip(ratio * _floats(one) + (1.0 - ratio) * _floats(other), 0, _top(like)).astype(like.dtype)
+
+
+def _floats(value: Any) -> Any:
+    """An array in the type that colours are computed in: float32, or float64 for images of it."""
+    return value if isinstance(value, int) or value.dtype == np.float64 else value.astype(np.float32, copy=False)
 
 
 def _gray(array: Any) -> Any:
     """Luma of ITU-R BT.601, the channel axis kept at length 1."""
     if array.shape[-3] == 1:
         return array
-    weighted = 0.2989 * array[..., 0, :, :] + 0.587 * array[..., 1, :, :] + 0.114 * array[..., 2, :, :]
-    return weighted.astype(array.dtype)[..., None, :, :]
+    red, green, blue = (_floats(array[..., i, :, :]) for i in range(3))
+    return (0.2989 * red + 0.587 * green + 0.114 * blue).astype(array.dtype)[..., None, :, :]
 
 
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
@@ -101,7 +106,7 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Any:
     factor = _factor("contrast_factor", contrast_factor)
 
     def of_array(array: Any) -> Any:
-        mean = _gray(array).astype(np.float32).mean(axis=(-3, -2, -1), keepdims=True)
+        mean = _floats(_gray(array)).mean(axis=(-3, -2, -1), keepdims=True)
         return _blend(array, mean, factor, array)
 
     return _by_kind(
@@ -146,9 +151,7 @@ def adjust_hue(img: Any, hue_factor: float) -> Any:
 def _turn_hue(array: Any, amount: float) -> Any:
     xp = array_module(array)
     top = _top(array)
-    rgb = array.astype(np.float64 if array.dtype == np.float64 else np.float32) / (
-        top if array.dtype.kind != "f" else 1
-    )
+    rgb = _floats(array) / top
     red, green, blue = (rgb[..., i, :, :] for i in range(3))
     most, least = rgb.max(axis=-3), rgb.min(axis=-3)
     span = most - least
@@ -165,7 +168,14 @@ def _turn_hue(array: Any, amount: float) -> Any:
         k = (offset + hue * 6) % 6
         channels.append(most - span * xp.clip(xp.minimum(k, 4 - k), 0, 1))
     out = xp.stack(channels, axis=-3)
-    return out.astype(array.dtype) if array.dtype.kind == "f" else xp.rint(out * top).astype(array.dtype)
+    return _to_range(out, array.dtype)
+
+
+def _to_range(values: Any, dtype: Any) -> Any:
+    """Floats from 0 to 1 over all that ``dtype`` holds; each integer stands for an interval of equal length."""
+    return (
+        values.astype(dtype) if dtype.kind == "f" else (values * (float(np.iinfo(dtype).max) + 1 - 1e-3)).astype(dtype)
+    )
 
 
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
@@ -180,11 +190,8 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
         return plain.point(table * 3).convert(image.mode)
 
     def of_array(array: Any) -> Any:
-        top = _top(array)
-        values = gain * (array.astype(np.float32 if array.dtype != np.float64 else np.float64) / top) ** gamma
-        if array.dtype.kind == "f":
-            return values.clip(0, 1).astype(array.dtype)
-        return (values.clip(0, 1) * (top + 1 - 1e-3)).astype(array.dtype)
+        values = gain * (_floats(array) / _top(array)) ** gamma
+        return _to_range(values.clip(0, 1), array.dtype)
 
     return _by_kind("adjust_gamma", img, of_pil, of_array)
 
@@ -223,7 +230,7 @@ def autocontrast(img: Any) -> Any:
 
     def of_array(array: Any) -> Any:
         xp, top = array_module(array), _top(array)
-        values = array.astype(np.float32 if array.dtype != np.float64 else np.float64)
+        values = _floats(array)
         low, high = (f(axis=(-2, -1), keepdims=True) for f in (values.min, values.max))
         flat = high == low
         out = (values - xp.where(flat, 0, low)) * xp.where(flat, 1, top / xp.where(flat, 1, high - low))

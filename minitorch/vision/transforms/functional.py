@@ -43,10 +43,10 @@ from minitorch.vision.transforms.images import (
     is_pil,
     like,
     no_gradient,
-    pil,
 )
 from minitorch.vision.transforms.padding import pad, pil_fill
 from minitorch.vision.transforms.resampling import resize_array
+from minitorch.vision.transforms.rotation import rotate_array
 
 
 class InterpolationMode(Enum):
@@ -127,8 +127,10 @@ def resize(
         return img.resize((new_width, new_height), _PIL_NUMBER[mode.value])
     no_gradient(img, "resize")
     array, rows, columns = image_axes(img)
-    smooth = bool(antialias) or not isinstance(img, Tensor)  # array images behave as PIL images do
-    return like(img, resize_array(array, new_height, new_width, rows, columns, mode.value, smooth))
+    method, smooth = mode.value, bool(antialias)
+    if not isinstance(img, Tensor):  # array images behave as PIL images do
+        method, smooth = "nearest-exact" if method == "nearest" else method, True
+    return like(img, resize_array(array, new_height, new_width, rows, columns, method, smooth))
 
 
 def hflip(img: Any) -> Any:
@@ -248,19 +250,15 @@ def rotate(
         )
     no_gradient(img, "rotate")
     array, rows, columns = image_axes(img)
-    planes = np.moveaxis(np.asarray(array), (rows, columns), (-2, -1))
-    flat = planes.reshape(-1, *planes.shape[-2:])
-    values = [0] if fill is None else list(fill) if isinstance(fill, Sequence) else [fill]
-    turned = []
-    for i, plane in enumerate(flat):  # Pillow turns one plane of floats at a time
-        image = pil().fromarray(plane.astype(np.float32))
-        value = float(values[i % len(values)])
-        turned.append(np.asarray(image.rotate(angle, _PIL_NUMBER[mode.value], expand, center, fillcolor=value)))
-    out = np.stack(turned).reshape(*planes.shape[:-2], *turned[0].shape)
-    if array.dtype.kind in "iu":
-        info = np.iinfo(array.dtype)
-        out = np.clip(np.rint(out), info.min, info.max)
-    return like(img, np.moveaxis(out, (-2, -1), (rows, columns)).astype(array.dtype))
+    if array.ndim == 2 or not isinstance(fill, Sequence) or len(fill) == 1:
+        value = (fill[0] if isinstance(fill, Sequence) else fill) or 0
+    else:
+        value = np.asarray(fill)[:, None, None]  # the channels then stand before rows and columns
+        if len(value) != get_image_num_channels(img):
+            raise ValueError(
+                f"rotate: fill has {len(fill)} values, the image has {get_image_num_channels(img)} channels"
+            )
+    return like(img, rotate_array(array, rows, columns, angle, mode.value, expand, center, value))
 
 
 def erase(img: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Any:

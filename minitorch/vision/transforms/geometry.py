@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from minitorch.core.tensor import Tensor, wrap
 from minitorch.utils.data.seeding import numpy_rng
 from minitorch.vision.transforms import functional as F
 from minitorch.vision.transforms.base import Transform, chance, integer, uniform
@@ -23,7 +24,7 @@ class Resize(Transform):
         max_size: int | None = None,
         antialias: bool | None = True,
     ) -> None:
-        if not isinstance(size, int | Sequence):
+        if not isinstance(size, int | Sequence) or isinstance(size, str):
             raise TypeError(f"Size should be int or sequence. Got {type(size)}")
         if isinstance(size, Sequence) and len(size) not in (1, 2):
             raise ValueError("If size is a sequence, it should have 1 or 2 values")
@@ -307,7 +308,6 @@ class RandomErasing(Transform):
     ) -> tuple[int, int, int, int, Any]:
         """(top, left, height, width, what to write); the whole image unchanged if ten rectangles did not fit."""
         from minitorch import tensor
-        from minitorch.core.tensor import wrap
 
         channels, height, width = F.get_dimensions(img)
         for _ in range(10):
@@ -324,6 +324,10 @@ class RandomErasing(Transform):
         return 0, 0, height, width, img
 
     def forward(self, img: Any) -> Any:
+        if not isinstance(img, Tensor):
+            raise TypeError(
+                f"RandomErasing: expected a tensor image, got {type(img).__name__}; put ToTensor() before it"
+            )
         if not chance(self.p):
             return img
         value: list[float] | None = None  # noise

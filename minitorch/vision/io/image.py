@@ -1,4 +1,4 @@
-"""Image files as tensors."""
+"""Image files as tensors; Pillow does the reading and writing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.array_module import to_host
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.utils.optional import require
 from minitorch.vision.transforms.images import pil
@@ -58,7 +59,7 @@ def decode_image(
     if isinstance(input, Tensor):
         if input.ndim != 1 or input._data.dtype != np.uint8:
             raise RuntimeError(f"decode_image: expected bytes as a uint8 tensor (N,), got {input.dtype} {input.shape}")
-        source: Any = BytesIO(input.numpy().tobytes())
+        source: Any = BytesIO(to_host(input._data).tobytes())
     else:
         source = input
     try:
@@ -85,24 +86,61 @@ def read_image(
     return decode_image(os.fspath(path), mode, apply_exif_orientation)
 
 
-def _write(input: Tensor, filename: str | os.PathLike, format: str, **options: Any) -> None:
-    if (
-        not isinstance(input, Tensor)
-        or input._data.dtype != np.uint8
-        or input.ndim != 3
-        or input.shape[0] not in (1, 3)
-    ):
-        raise RuntimeError(f"write_{format}: expected a uint8 tensor (1, H, W) or (3, H, W)")
-    pixels = np.asarray(input).transpose(1, 2, 0)
+def decode_png(input: Tensor, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
+    """``decode_image`` under the name of one format; which one it is, the bytes say."""
+    return decode_image(input, mode, apply_exif_orientation)
+
+
+def decode_jpeg(input: Tensor, mode: Any = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False) -> Tensor:
+    """``decode_image`` under the name of one format; which one it is, the bytes say."""
+    return decode_image(input, mode, apply_exif_orientation)
+
+
+def _encode(input: Tensor, format: str, **options: Any) -> Tensor:
+    name = f"encode_{format}"
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}: expected a uint8 tensor (1 or 3, H, W), got {type(input).__name__}")
+    if input._data.dtype != np.uint8 or input.ndim != 3 or input.shape[0] not in (1, 3):
+        raise RuntimeError(
+            f"{name}: expected a uint8 tensor (1, H, W) or (3, H, W), got {input.dtype} {tuple(input.shape)}; "
+            "floats from 0 to 1 become such by transforms.ConvertImageDtype(torch.uint8)"
+        )
+    pixels = to_host(input._data).transpose(1, 2, 0)
     image = pil().fromarray(np.ascontiguousarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0]))
-    image.save(filename, format=format, **options)
+    target = BytesIO()
+    image.save(target, format=format, **options)
+    return wrap(np.frombuffer(bytearray(target.getbuffer()), np.uint8))
+
+
+def encode_png(input: Tensor, compression_level: int = 6) -> Tensor:
+    """The bytes of a PNG file (N,) of a uint8 tensor (1 or 3, H, W).
+
+    >>> import minitorch as torch
+    >>> from minitorch.vision.io import decode_image, encode_png
+    >>> image = torch.tensor([[[0, 50], [100, 255]]], dtype=torch.uint8)
+    >>> torch.equal(decode_image(encode_png(image)), image)
+    True
+    """
+    return _encode(input, "png", compress_level=compression_level)
+
+
+def encode_jpeg(input: Tensor, quality: int = 75) -> Tensor:
+    """The bytes of a JPEG file (N,) of a uint8 tensor (1 or 3, H, W)."""
+    return _encode(input, "jpeg", quality=quality)
+
+
+def write_file(filename: str | os.PathLike, data: Tensor) -> None:
+    """Writes the bytes of a uint8 tensor (N,) to a file."""
+    if not isinstance(data, Tensor) or data._data.dtype != np.uint8 or data.ndim != 1:
+        raise RuntimeError("write_file: expected bytes as a uint8 tensor (N,)")
+    to_host(data._data).tofile(filename)
 
 
 def write_png(input: Tensor, filename: str | os.PathLike, compression_level: int = 6) -> None:
     """Writes a uint8 tensor (1 or 3, H, W) as PNG."""
-    _write(input, filename, "png", compress_level=compression_level)
+    write_file(filename, encode_png(input, compression_level))
 
 
 def write_jpeg(input: Tensor, filename: str | os.PathLike, quality: int = 75) -> None:
     """Writes a uint8 tensor (1 or 3, H, W) as JPEG."""
-    _write(input, filename, "jpeg", quality=quality)
+    write_file(filename, encode_jpeg(input, quality))
