@@ -1,7 +1,7 @@
 """The whole suite on a GPU, or on the stand-in for one: ``python -m pytest --device cuda tests``.
 
-Then every tensor that a test makes without naming a device lies on ``cuda``, and ``Tensor.numpy()`` copies to the host
-so that a test can look at values as it does on the CPU.  What a test means about the CPU itself is excepted in
+Then every tensor that a test makes without naming a device lies on ``cuda``, those of ``from_numpy`` too, and
+``Tensor.numpy()`` copies to the host so that a test can look at values as it does on the CPU.  What a test means about the CPU itself is excepted in
 ``cuda_exceptions.py``, with the reason.
 """
 
@@ -65,6 +65,8 @@ class _everything_on_cuda(ExitStack):
             return numpy(self, force=True)
 
         patch.setattr(minitorch.Tensor, "numpy", to_numpy)
+        from_numpy = minitorch.from_numpy
+        patch.setattr(minitorch, "from_numpy", lambda array: from_numpy(array).cuda())
         return self
 
 

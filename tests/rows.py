@@ -158,6 +158,10 @@ def check_derivatives(function: Callable, *inputs: np.ndarray, order: int = 2, t
         _check_along_lines(gradients, leaves + seeds, tolerance)
 
 
+def _overwrite(x: Any, values: np.ndarray) -> None:
+    x.detach().copy_(minitorch.tensor(values, dtype=x.dtype))
+
+
 def _check_along_lines(function: Callable, leaves: list, tolerance: float, step: float = 1e-6) -> None:
     rng = np.random.default_rng(SEED)
     outputs = function(*leaves)
@@ -170,18 +174,18 @@ def _check_along_lines(function: Callable, leaves: list, tolerance: float, step:
         return [r.detach().numpy() * w.numpy() for r, w in zip(function(*leaves), weights)]
 
     for x, gradient in zip(needed, found):
-        array = x.detach().numpy()
-        direction, kept = rng.standard_normal(array.shape), array.copy()
+        kept = x.detach().numpy().copy()
+        direction = rng.standard_normal(kept.shape)
         slope = 0.0 if gradient is None else float((gradient.numpy() * direction).sum())
-        array[...] = kept + step * direction
+        _overwrite(x, kept + step * direction)
         above = value()
-        array[...] = kept - step * direction
+        _overwrite(x, kept - step * direction)
         below = value()
-        array[...] = kept
+        _overwrite(x, kept)
         # each output's difference before summing: no loss of digits to a large total
         numeric = sum(float((a - b).sum()) for a, b in zip(above, below)) / (2 * step)
         size = 1.0 if gradient is None else 1.0 + float(np.abs(gradient.numpy()).max(initial=0.0))
-        assert abs(slope - numeric) <= tolerance * size * max(1.0, array.size**0.5), (slope, numeric)
+        assert abs(slope - numeric) <= tolerance * size * max(1.0, kept.size**0.5), (slope, numeric)
 
 
 def check_layer(make: Callable, *inputs: np.ndarray, tolerance: float = 1e-12) -> None:
