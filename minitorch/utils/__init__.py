@@ -1,6 +1,7 @@
-"""Helpers around the core: ``data`` (data sets and loaders) and ``optional`` (packages that need not be there).
+"""Helpers around the core: ``data`` (data sets and loaders), ``tensorboard``, and ``optional`` (packages that need
+not be there).
 
-``minitorch.utils.data`` is imported when it is first asked for: scripts use it after a bare ``import minitorch``.
+They are imported when they are first asked for: scripts use ``minitorch.utils.data`` after a bare ``import minitorch``.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_LAZY = frozenset({"data"})
+_LAZY = frozenset({"data", "tensorboard"})
 
 
 def __getattr__(name: str) -> Any:
