@@ -63,6 +63,7 @@ def test_what_there_is_not(writer, monkeypatch):
 
 @pytest.mark.skipif(not available("tensorboardX"), reason="tensorboardX is not installed")
 def test_files_are_written(tmp_path):
+    pytest.importorskip("PIL")  # tensorboardX packs images with it
     with torch.utils.tensorboard.SummaryWriter(tmp_path / "run") as log:
         log.add_scalar("loss", torch.tensor(1.5), 0)
         log.add_histogram("weights", torch.randn(100), 0)
