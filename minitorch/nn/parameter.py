@@ -124,11 +124,11 @@ class UninitializedTensorMixin:
 
     @property
     def _data(self) -> Any:
-        raise RuntimeError(_UNINITIALIZED)
+        raise ValueError(_UNINITIALIZED)
 
     @_data.setter
     def _data(self, value: Any) -> None:
-        raise RuntimeError(_UNINITIALIZED)
+        raise ValueError(_UNINITIALIZED)
 
     @property
     def shape(self) -> Any:

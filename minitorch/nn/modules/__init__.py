@@ -44,13 +44,7 @@ from minitorch.nn.modules.batchnorm import (
     LazyInstanceNorm2d,
     LazyInstanceNorm3d,
 )
-from minitorch.nn.modules.container import (
-    ModuleDict,
-    ModuleList,
-    ParameterDict,
-    ParameterList,
-    Sequential,
-)
+from minitorch.nn.modules.container import ModuleDict, ModuleList, Sequential
 from minitorch.nn.modules.conv import (
     Conv1d,
     Conv2d,
@@ -139,6 +133,7 @@ from minitorch.nn.modules.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from minitorch.nn.modules.parameter_container import ParameterDict, ParameterList
 from minitorch.nn.modules.pooling import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,

@@ -1,14 +1,13 @@
-"""Modules and parameters in lists and dicts, and the list that is itself a network."""
+"""Modules in lists and dicts, and the list that is itself a network."""
 
 from __future__ import annotations
 
 import operator
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from minitorch.core.tensor import Tensor
 from minitorch.nn.modules.module import Module, bracketed, indented
-from minitorch.nn.parameter import Parameter
 
 T = TypeVar("T", bound="_Numbered")
 
@@ -64,9 +63,16 @@ class _Numbered(Module):
         return self
 
     def insert(self: T, index: int, module: Module) -> T:
-        """Puts a module before the one at ``index``."""
+        """Puts a module before the one at ``index``.
+
+        Raises:
+            TypeError: it is no module.
+            IndexError: the index lies beyond the end.
+        """
         if not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}.insert: module should be of type: {Module}, got {type(module)}")
+        if not -len(self) <= operator.index(index) <= len(self):
+            raise IndexError(f"Index out of range: {index}")
         listed = list(self._modules.values())
         listed.insert(index, module)
         self._renew(listed)
@@ -105,7 +111,7 @@ class Sequential(_Numbered):
 
     def __init__(self, *args: Any) -> None:
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], Mapping):
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
             named = args[0].items()
         else:
             named = [(str(index), module) for index, module in enumerate(args)]  # type: ignore[assignment]
@@ -118,14 +124,7 @@ class Sequential(_Numbered):
         return input
 
     def _some(self: T, index: slice) -> T:
-        return type(self)(dict(list(self._modules.items())[index]))
-
-    def _renew(self, modules: Iterable[Module | None]) -> None:
-        """As for lists; names that were given stay with their modules."""
-        names = self._names()
-        listed = list(modules)
-        if all(name.isdigit() for name in names):
-            super()._renew(listed)
+        return type(self)(OrderedDict(list(self._modules.items())[index]))
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -250,21 +249,23 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Adds the modules of a dict or of pairs; those there under the same names are replaced."""
-        for key, module in _pairs(modules, "ModuleDict"):
+        for key, module in key_value_pairs(modules, "ModuleDict"):
             self[key] = module
 
 
-def _pairs(values: Any, name: str) -> list[tuple[Any, Any]]:
+def key_value_pairs(values: Any, name: str) -> list[tuple[Any, Any]]:
     """The items of a dict (or of a module that is one), or the pairs of an iterable.
 
     Raises:
         TypeError: neither.
         ValueError: an element has not two parts.
     """
-    if isinstance(values, (Mapping, ModuleDict, ParameterDict)):
+    if isinstance(values, (Mapping, Module)) and hasattr(values, "items"):
         return list(values.items())
     if not isinstance(values, Iterable):
-        raise TypeError(f"{name}.update should be called with an iterable of key/value pairs, but got {type(values)}")
+        raise TypeError(
+            f"{name}.update should be called with an iterable of key/value pairs, but got {type(values).__name__}"
+        )
     pairs = []
     for index, pair in enumerate(values):
         if not isinstance(pair, Iterable):
@@ -274,171 +275,3 @@ def _pairs(values: Any, name: str) -> list[tuple[Any, Any]]:
             raise ValueError(f"{name} update sequence element #{index} has length {len(pair)}; 2 is required")
         pairs.append(pair)
     return pairs
-
-
-def _described(value: Any) -> str:
-    if not isinstance(value, Tensor):
-        return f"Object of type: {type(value).__name__}"
-    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-    where = f" ({value.device})" if value.is_cuda else ""
-    size = "x".join(map(str, value.shape))
-    return f"{kind} containing: [{value.dtype} of size {size}{where}]"
-
-
-class ParameterList(Module):
-    """A list whose tensors become parameters of the module that has it; other values are kept as they are."""
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self._size = 0
-        if values is not None:
-            self.extend(values)
-
-    def _key(self, index: Any) -> str:
-        index = operator.index(index)
-        if not -self._size <= index < self._size:
-            raise IndexError(f"index {index} is out of range")
-        return str(index % self._size)
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(getattr(self, str(i)) for i in range(*index.indices(self._size)))
-        return getattr(self, self._key(index))
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, self._key(index), _learnt(value))
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(self._size))
-
-    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
-        return self.extend(values)
-
-    def append(self, value: Any) -> ParameterList:
-        """Adds a value at the end."""
-        self._size += 1
-        self[-1] = value
-        return self
-
-    def extend(self, values: Iterable[Any]) -> ParameterList:
-        """Adds values at the end."""
-        if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
-        for value in list(values):
-            self.append(value)
-        return self
-
-    def extra_repr(self) -> str:
-        return "\n".join(f"  ({i}): {_described(value)}" for i, value in enumerate(self))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterList should not be called.")
-
-
-class ParameterDict(Module):
-    """A dict whose tensors become parameters of the module that has it; other values are kept as they are."""
-
-    def __init__(self, parameters: Any = None) -> None:
-        super().__init__()
-        self._keys: dict[str, None] = {}
-        if parameters is not None:
-            self.update(parameters)
-
-    def _attribute(self, key: Any) -> str:
-        if not isinstance(key, str):
-            raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is "
-                f"'{type(key).__name__}'). Open an issue on github if you need non-string keys."
-            )
-        return key
-
-    def __getitem__(self, key: str) -> Any:
-        return getattr(self, self._attribute(key))
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        setattr(self, self._attribute(key), _learnt(value))
-        self._keys[key] = None
-
-    def __delitem__(self, key: str) -> None:
-        del self._keys[key]
-        delattr(self, key)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __reversed__(self) -> Iterator[str]:
-        return reversed(list(self._keys))
-
-    def __contains__(self, key: Any) -> bool:
-        return key in self._keys
-
-    def clear(self) -> None:
-        for key in list(self._keys):
-            del self[key]
-
-    def pop(self, key: str) -> Any:
-        """Takes a value out and returns it."""
-        value = self[key]
-        del self[key]
-        return value
-
-    def popitem(self) -> tuple[str, Any]:
-        """Takes the last pair out and returns it."""
-        key = next(reversed(self._keys))
-        return key, self.pop(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self._keys else default
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """The value of ``key``, which becomes ``default`` if there is none."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
-        """A new ``ParameterDict`` with ``default`` under each of ``keys``."""
-        return ParameterDict((key, default) for key in keys)
-
-    def copy(self) -> ParameterDict:
-        return ParameterDict({key: self[key] for key in self})
-
-    def keys(self) -> Any:
-        return self._keys.keys()
-
-    def items(self) -> Any:
-        return ((key, self[key]) for key in self._keys)
-
-    def values(self) -> Any:
-        return (self[key] for key in self._keys)
-
-    def update(self, parameters: Any) -> None:
-        """Adds the values of a dict or of pairs; those there under the same keys are replaced."""
-        for key, value in _pairs(parameters, "ParameterDict"):
-            self[key] = value
-
-    def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_described(value)}" for key, value in self.items())
-
-    def __or__(self, other: ParameterDict) -> ParameterDict:
-        both = self.copy()
-        both.update(other)
-        return both
-
-    def __ior__(self, other: ParameterDict) -> ParameterDict:
-        self.update(other)
-        return self
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterDict should not be called.")
-
-
-def _learnt(value: Any) -> Any:
-    """A plain tensor as a parameter, anything else as it is."""
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value

@@ -163,15 +163,15 @@ class Module(Tree, Stateful, Hooked):
         if isinstance(value, Parameter):
             self._make_room(name, "_parameters", "parameters")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
-            self._make_room(name, "_modules", "module")
-            own["_modules"][name] = module_hooks.registered("module", self, name, value)
         elif name in own.get("_parameters", ()):
             if value is not None:
                 raise TypeError(
                     f"cannot assign '{_type_name(value)}' as parameter '{name}' (torch.nn.Parameter or None expected)"
                 )
             self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._make_room(name, "_modules", "module")
+            own["_modules"][name] = module_hooks.registered("module", self, name, value)
         elif name in own.get("_modules", ()):
             if value is not None:
                 raise TypeError(
@@ -280,6 +280,6 @@ def bracketed(name: str, extra: str, children: list[str]) -> str:
 
 def _type_name(value: Any) -> str:
     kind = type(value)
-    if isinstance(value, Tensor) and kind.__module__.startswith("minitorch"):
-        return "torch." + ("" if kind is Tensor else "nn.parameter.") + kind.__name__
+    if kind is Tensor:
+        return value.type()
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from minitorch.nn.parameter import Parameter, is_lazy
 EXTRA_STATE = "_extra_state"
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What ``load_state_dict`` found on one side only."""
 
     missing_keys: list[str]
@@ -59,14 +60,13 @@ class Stateful:
         >>> list(torch.nn.Linear(2, 3).state_dict())
         ['weight', 'bias']
         """
-        for name, value in zip(("destination", "prefix", "keep_vars"), args):
-            # by position, as in code for older versions of PyTorch
-            if name == "destination":
-                destination = value
-            elif name == "prefix":
-                prefix = value
-            else:
-                keep_vars = value
+        if args:
+            warnings.warn(
+                "Positional args are being deprecated, use kwargs instead: destination, prefix, keep_vars",
+                FutureWarning,
+                stacklevel=2,
+            )
+            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()
@@ -135,11 +135,11 @@ class Stateful:
         given: Any = OrderedDict(state_dict)  # hooks may change it
         if metadata is not None:
             given._metadata = metadata
-        keys = IncompatibleKeys([], [])
+        keys = _IncompatibleKeys([], [])
         errors: list[str] = []
         writes: list[Callable[[], Any]] = []
         visited: list[Stateful] = []
-        _check_tree(self, given, metadata or {}, "", strict, assign, keys, errors, writes, visited)
+        _check_tree(self, given, metadata or {}, "", assign, keys, errors, writes, visited)
         hooks = [(m, hook) for m in visited for hook in list(m._load_state_dict_post_hooks.values())]
         # a post hook may still forgive a name, but no shape
         if not hooks or errors:
@@ -197,7 +197,7 @@ class Stateful:
         self, state_dict: Any, prefix: str, strict: bool, missing_keys: list[str], unexpected_keys: list[str]
     ) -> list[Callable[[], Any]]:
         key = prefix + EXTRA_STATE
-        if _overrides(self, "set_extra_state") or _overrides(self, "get_extra_state"):
+        if _overrides(self, "set_extra_state"):
             if key in state_dict:
                 extra = state_dict[key]
                 return [lambda: self.set_extra_state(extra)]
@@ -244,9 +244,8 @@ def _check_tree(
     given: Any,
     metadata: Any,
     prefix: str,
-    strict: bool,
     assign: bool,
-    keys: IncompatibleKeys,
+    keys: _IncompatibleKeys,
     errors: list[str],
     writes: list[Callable[[], Any]],
     visited: list[Any],
@@ -255,12 +254,13 @@ def _check_tree(
     local = {**metadata.get(prefix[:-1], {}), "writes": writes}
     if assign:
         local["assign_to_params_buffers"] = True
-    module._load_from_state_dict(given, prefix, local, strict, keys.missing_keys, keys.unexpected_keys, errors)
+    # strict as if it were set: without it the names are found all the same and returned
+    module._load_from_state_dict(given, prefix, local, True, keys.missing_keys, keys.unexpected_keys, errors)
     for name, child in module._modules.items():
         if child is not None:
             below = f"{prefix}{name}."
             part = OrderedDict((key, value) for key, value in given.items() if key.startswith(below))
-            _check_tree(child, part, metadata, below, strict, assign, keys, errors, writes, visited)
+            _check_tree(child, part, metadata, below, assign, keys, errors, writes, visited)
     visited.append(module)
 
 
@@ -327,7 +327,7 @@ def _unknown(module: Any, own: dict, key: str, prefix: str) -> bool:
     return first not in module._modules if dot else first not in own
 
 
-def _raise_differences(module: Any, keys: IncompatibleKeys, errors: list[str], strict: bool) -> None:
+def _raise_differences(module: Any, keys: _IncompatibleKeys, errors: list[str], strict: bool) -> None:
     messages = list(errors)
     if strict:
         for what, names in (("Unexpected", keys.unexpected_keys), ("Missing", keys.missing_keys)):
