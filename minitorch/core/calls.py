@@ -1,4 +1,8 @@
-"""Calls of ops: arrays out of tensors, the forward function, a node if an input needs a gradient."""
+"""Calls of ops: arrays out of tensors, the forward function, a node if an input needs a gradient.
+
+The calls of one and two tensors do what the general one does with less looking around: they are what small networks
+spend their time in.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch.backend.array_module import as_array
+from minitorch.backend.array_module import array_module, as_array
+from minitorch.backend.quiet import quietly
 from minitorch.backend.strided import shares_memory
 from minitorch.core import promotion
 from minitorch.core.grad_mode import anomaly_ever, state
 from minitorch.core.node import OutputNode, node_numbers
-from minitorch.core.plan import OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode
+from minitorch.core.plan import OpNode
 from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
 
 if TYPE_CHECKING:
@@ -22,6 +27,21 @@ if TYPE_CHECKING:
 _ndarray = np.ndarray
 _new = object.__new__
 _float32 = np.dtype(np.float32)  # looked at before any other type: it is the usual one
+_MISSING = inspect.Parameter.empty
+
+
+def _node(spec: Spec, mask: int, edges: Sequence[Any], args: tuple, out: Any, aux: Any = None) -> OpNode:
+    """A new node that keeps what its rules will need.  ``mask`` has a bit for each input that needs a gradient."""
+    node = _new(spec.node_type)
+    node.order = next(node_numbers)
+    node.edges = edges
+    plan = node.plan = spec.plans.get(mask) or spec.plan(mask)
+    node.saved = plan.save(args, out, aux)
+    node.quick = plan.quick
+    node.fits = None
+    if anomaly_ever and state.anomaly:
+        node.note_trace()
+    return node
 
 
 def _record(spec: Spec, args: tuple, inputs: Sequence[Any], out: Any, aux: Any) -> None:
@@ -51,48 +71,18 @@ def _record(spec: Spec, args: tuple, inputs: Sequence[Any], out: Any, aux: Any) 
     elif out._data.dtype.kind == "f":
         out._edge = node = _node(spec, mask, edges, args, out, aux)
         if spec.promote is not None:
-            _note_fits(node, inputs, out._data)
+            node.quick = None  # arrays of different types would follow another rule of promotion
+            node.fits = _fits(edges, inputs, out._data)
 
 
-def _node(spec: Spec, mask: int, edges: Sequence[Any], args: tuple, out: Any, aux: Any) -> OpNode:
-    """A new node that keeps what its rules will need."""
-    node = _new(spec.node_type)
-    node.order = next(node_numbers)
-    node.edges = edges
-    plan = node.plan = spec.plans.get(mask) or spec.plan(mask)
-    node.saved = saved = []
-    for kind, key in plan.keep:
-        if kind is TENSOR:
-            x = args[key]
-            # A Python number (or None) where a tensor could stand goes to the rule as it is.
-            saved.append((x, x._data, x._version_counter[0]) if isinstance(x, Tensor) else x)
-        elif kind is OUT:
-            counter = out._version_counter
-            saved.append((out._data, counter, counter[0]))
-        elif kind is VALUE:
-            saved.append(args[key])
-        elif kind is TENSORS:
-            saved.append([(x, x._data, x._version_counter[0]) for x in args[key]])
-        elif kind is SHAPE:
-            x = args[key]
-            saved.append([t._data.shape for t in x] if spec.takes_list else x._data.shape)
-        else:
-            saved.append(aux)
-    if anomaly_ever and state.anomaly:
-        node.note_trace()
-    return node
-
-
-def _note_fits(node: OpNode, inputs: Sequence[Any], result: Any) -> None:
-    """Notes for which inputs the engine has to undo broadcasting or promotion."""
+def _fits(edges: Sequence[Any], inputs: Sequence[Any], result: Any) -> list | None:
+    """For which inputs the engine has to undo broadcasting or promotion."""
     shape, dtype = result.shape, result.dtype
-    fits = [
+    return [
         (index, x._data.shape, x._data.dtype)
         for index, x in enumerate(inputs)
-        if node.edges[index] is not None and (x._data.shape != shape or x._data.dtype is not dtype)
-    ]
-    if fits:
-        node.fits = fits
+        if edges[index] is not None and (x._data.shape != shape or x._data.dtype is not dtype)
+    ] or None
 
 
 def general_call(spec: Spec) -> Callable:
@@ -106,10 +96,15 @@ def general_call(spec: Spec) -> Callable:
         if spec.takes_list:
             inputs = tuple(args[0])
             args = (inputs, *args[1:])
-            result = forward(spec.arrays(inputs), *args[1:])
+            arrays = (spec.arrays(inputs),)
         else:
             inputs = args[:n]
-            result = forward(*spec.arrays(inputs), *args[n:])
+            arrays = spec.arrays(inputs)
+        try:
+            result = quietly().run(forward, *arrays, *args[n:])
+        except (TypeError, ValueError) as error:
+            spec.explain(error, arrays)
+            raise
         extra = None
         if spec.aux:
             result, extra = result
@@ -123,10 +118,6 @@ def general_call(spec: Spec) -> Callable:
     return call
 
 
-# The calls below do what the general one does with less looking around: they are what small networks spend
-# their time in.
-
-
 def view_call(spec: Spec) -> Callable:
     forward, extra = spec.forward, len(spec.params) - 1
 
@@ -137,14 +128,14 @@ def view_call(spec: Spec) -> Callable:
         out = _new(Tensor)
         out._data = result = forward(memory, *params)
         shared = result is memory or shares_memory(result, memory)
-        out._version_counter = input._version_counter if shared else [0]
+        out._counter = input._version_counter if shared else None
         out._edge = None
         if state.enabled and memory.dtype.kind == "f":
             if input._base is not None:
                 refresh_view(input)
             edge = input._edge
             if edge is not None and spec.rules:
-                out._edge = _node(spec, 1, (input if edge is LEAF else edge,), (input, *params), out, None)
+                out._edge = _node(spec, 1, (input if edge is LEAF else edge,), (input, *params), out)
             if shared:
                 root = input._base
                 out._base = root = input if root is None else root
@@ -156,9 +147,42 @@ def view_call(spec: Spec) -> Callable:
 
 
 def unary_call(spec: Spec) -> Callable:
-    forward, extra = spec.forward, len(spec.params) - 1
-    defaults = spec.defaults[1:] if inspect.Parameter.empty not in spec.defaults[1:] else None
+    forward, rules, extra = spec.forward, spec.rules, len(spec.params) - 1
+    defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
+    any_type = not promote and spec.kinds is None
+
+    def short(input: Any, *, out: Any = None, params: Any = defaults) -> Any:
+        if out is not None:
+            return into(out, short(input, params=params), spec.name)
+        try:
+            array = input._data
+            if not (any_type or array.dtype is _float32 or array.dtype.kind == "f"):
+                (array,) = spec.arrays((input,))
+        except AttributeError:
+            (array,) = spec.arrays((input,))  # which says what is wrong with it
+            input = wrap(array)
+        try:
+            result = quietly().run(forward, array, *params)
+        except (TypeError, ValueError) as error:
+            spec.explain(error, (array,))
+            raise
+        out = _new(Tensor)
+        out._data = result if type(result) is _ndarray else as_array(result)
+        out._edge = None
+        out._counter = None
+        if rules:
+            if input._base is not None:
+                refresh_view(input)
+            edge = input._edge
+            if edge is not None and state.enabled:
+                if edge is LEAF:
+                    edge = input
+                out._edge = _node(spec, 1, (edge,), (input, *params), out)
+        return out
+
+    if not extra and spec.params == ["input"]:
+        return short
 
     def call(input: Any, *params: Any, **kwargs: Any) -> Any:
         if kwargs or len(params) != extra:
@@ -168,76 +192,84 @@ def unary_call(spec: Spec) -> Callable:
                 input, *params = spec.bind((input, *params), kwargs)  # type: ignore[assignment]
             else:
                 params = defaults
-        try:
-            array = input._data
-            if promote and array.dtype is not _float32 and array.dtype.kind != "f":
-                (array,) = spec.arrays((input,))
-        except AttributeError:
-            (array,) = spec.arrays((input,))
-        result = forward(array, *params)
-        out = _new(Tensor)
-        out._data = result if type(result) is _ndarray else as_array(result)
-        out._edge = None
-        out._version_counter = [0]
-        if state.enabled and spec.rules and isinstance(input, Tensor):
-            if input._base is not None:
-                refresh_view(input)
-            edge = input._edge
-            if edge is not None and ((dtype := out._data.dtype) is _float32 or dtype.kind == "f"):
-                edge = input if edge is LEAF else edge
-                out._edge = node = _node(spec, 1, (edge,), (input, *params), out, None)
-                if promote and out._data.dtype is not input._data.dtype:
-                    _note_fits(node, (input,), out._data)
-        return out
+        return short(input, params=params)
 
     return call
 
 
-def binary_call(spec: Spec) -> Callable:
-    forward, extra = spec.forward, len(spec.params) - 2
-    defaults = spec.defaults[2:] if inspect.Parameter.empty not in spec.defaults[2:] else None
-    promote, to_float = spec.promote is not None, spec.promote is promotion.common_float
-    numbers = (float, int)
+#: the Python numbers that need no conversion beside a floating-point array
+_NUMBERS = (float, int)
+#: what an operator works with; anything else is left to the other operand
+OPERANDS = (Tensor, bool, int, float, np.number, np.bool_, np.ndarray)
 
-    def call(input: Any, other: Any = inspect.Parameter.empty, *params: Any, **kwargs: Any) -> Any:
-        if kwargs or len(params) != extra or other is inspect.Parameter.empty:
+
+def binary_call(spec: Spec) -> Callable:
+    extra = len(spec.params) - 2
+    short = _short_binary(spec)
+    spec.operator = lambda: _short_binary(spec, operator=True)
+    if not extra and spec.params == ["input", "other"]:
+        return short
+    defaults = spec.defaults[2:] if _MISSING not in spec.defaults[2:] else None
+
+    def call(input: Any, other: Any = _MISSING, *params: Any, **kwargs: Any) -> Any:
+        if kwargs or len(params) != extra or other is _MISSING:
             if "out" in kwargs and "out" not in spec.params:
-                given = () if other is inspect.Parameter.empty else (other,)
+                given = () if other is _MISSING else (other,)
                 return into(kwargs.pop("out"), call(input, *given, *params, **kwargs), spec.name)
-            if params or kwargs or defaults is None or other is inspect.Parameter.empty:
-                given = (input,) if other is inspect.Parameter.empty else (input, other, *params)
+            if params or kwargs or defaults is None or other is _MISSING:
+                given = (input,) if other is _MISSING else (input, other, *params)
                 input, other, *params = spec.bind(given, kwargs)  # type: ignore[assignment]
             else:
                 params = defaults
-        tensors = True
+        return short(input, other, params=params)
+
+    return call
+
+
+def _short_binary(spec: Spec, operator: bool = False) -> Callable:
+    """The call with its arguments in place.  As an operator, it returns ``NotImplemented`` for strange operands."""
+    forward, rules = spec.forward, spec.rules
+    defaults = spec.defaults[2:] if _MISSING not in spec.defaults[2:] else None
+    promote = spec.promote is not None
+    numbers = _NUMBERS if promote and spec.numbers != "none" else ()
+
+    def short(input: Any, other: Any, *, out: Any = None, params: Any = defaults) -> Any:
+        if out is not None:
+            return into(out, short(input, other, params=params), spec.name)
+        number = type(other) in numbers
         try:
             a = input._data
-            if type(other) in numbers:
-                tensors = False
+            if number:
                 b = other
-                if not promote or a.dtype.kind != "f":
+                if a.dtype is not _float32 and a.dtype.kind != "f":
                     a, b = spec.arrays((input, other))
             else:
                 b = other._data
                 dtype = a.dtype
-                if not (type(a) is type(b) and dtype is b.dtype and (not to_float or dtype.kind == "f")):
+                if type(a) is not type(b) or dtype is not b.dtype or (dtype is not _float32 and dtype.kind != "f"):
                     a, b = spec.arrays((input, other))
-        except AttributeError:
-            tensors = False
-            a, b = spec.arrays((input, other))
-        result = forward(a, b, *params)
+        except AttributeError:  # one is not a Tensor
+            if operator and not (isinstance(input, OPERANDS) and isinstance(other, OPERANDS)):
+                return NotImplemented
+            return _long_binary(spec, input, other, params)
+        try:
+            result = quietly().run(forward, a, b, *params)
+        except (TypeError, ValueError) as error:
+            spec.explain(error, (a, b))
+            raise
         out = _new(Tensor)
         out._data = result if type(result) is _ndarray else as_array(result)
         out._edge = None
-        out._version_counter = [0]
-        if state.enabled and spec.rules:
-            if not tensors or input._base is not None or other._base is not None:
-                _record(spec, (input, other, *params), (input, other), out, None)
-                return out
-            first, second = input._edge, other._edge
-            if (first is not None or second is not None) and (
-                (dtype := out._data.dtype) is _float32 or dtype.kind == "f"
-            ):
+        out._counter = None
+        if rules:
+            if input._base is not None:
+                refresh_view(input)
+            first, second = input._edge, None
+            if not number:
+                if other._base is not None:
+                    refresh_view(other)
+                second = other._edge
+            if (first is not None or second is not None) and state.enabled:
                 mask = 0
                 if first is not None:
                     mask = 1
@@ -247,12 +279,28 @@ def binary_call(spec: Spec) -> Callable:
                     mask += 2
                     if second is LEAF:
                         second = other
-                out._edge = node = _node(spec, mask, (first, second), (input, other, *params), out, None)
-                if promote and (a.shape != b.shape or a is not input._data or b is not other._data):
-                    _note_fits(node, (input, other), out._data)
+                edges = (first, second)
+                out._edge = node = _node(spec, mask, edges, (input, other, *params), out)
+                if a is not input._data or (not number and b is not other._data):
+                    node.quick = None  # NumPy would promote the arrays by a rule of its own
+                    node.fits = _fits(edges, (input, other), out._data)
+                elif not number and a.shape != b.shape:
+                    node.fits = _fits(edges, (input, other), out._data)
         return out
 
-    return call
+    return short
+
+
+def _long_binary(spec: Spec, input: Any, other: Any, params: Sequence[Any]) -> Tensor:
+    arrays = spec.arrays((input, other))
+    try:
+        out = wrap(quietly().run(spec.forward, *arrays, *params))
+    except (TypeError, ValueError) as error:
+        spec.explain(error, arrays)
+        raise
+    if state.enabled and spec.rules:
+        _record(spec, (input, other, *params), (input, other), out, None)
+    return out
 
 
 def into(out: Tensor, result: Tensor, name: str) -> Tensor:
@@ -273,7 +321,7 @@ def into(out: Tensor, result: Tensor, name: str) -> Tensor:
             "arguments requires grad."
         )
     if out._data.size == 0 and out._data.shape != result._data.shape:
-        out._data = np.empty_like(result._data, dtype=out._data.dtype)
+        out._data = array_module(out._data).empty_like(result._data, dtype=out._data.dtype)
     return assign(out, result, name)
 
 

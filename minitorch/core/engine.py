@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.core.grad_mode import state
-from minitorch.core.node import Node, OutputNode, bump_version
+from minitorch.core.node import Node, OutputNode, bump_version, freed
 from minitorch.core.tensor import Tensor, edge_of, wrap
 
 
@@ -25,61 +25,92 @@ def run(
     Returns the gradient of each leaf reached; with ``capture`` (edges), of those edges only, and nodes that do not lead
     to one of them are not run.
     """
+    enabled, state.enabled = state.enabled, create_graph
+    try:
+        with np.errstate(all="ignore"):  # gradients may overflow without a word
+            return _send(roots, retain_graph, create_graph, capture)
+    finally:
+        state.enabled = enabled
+
+
+def _send(
+    roots: Sequence[tuple[Any, Tensor]], retain_graph: bool, create_graph: bool, capture: Sequence[Any] | None
+) -> dict[Any, Tensor]:
     pending: dict[Any, Any] = {}
     found: dict[Any, Tensor] = {}
     heap: list[tuple[int, Node]] = []
     wanted = None if capture is None else set(capture)
     useful = None if wanted is None else _leading_to(wanted, [edge for edge, _ in roots])
 
-    enabled, state.enabled = state.enabled, create_graph
-    try:
-        edges: Sequence[Any] = [edge for edge, _ in roots]
-        grads: Sequence[Any] = [g for _, g in roots]
-        node: Any = None
-        while True:
-            for edge, g in zip(edges, grads):
-                if edge is None or g is None or (useful is not None and edge not in useful):
-                    continue
-                if edge in pending:
-                    before = pending[edge]
-                    pending[edge] = before + g if create_graph else wrap(before._data + g._data)
-                    continue
-                pending[edge] = g
-                order = edge.order
-                if order is not None:
-                    heappush(heap, (order, edge))
-            if not heap:
-                break
-            # The names are overwritten before the node runs: gradients are freed as soon as they are used.
-            grads = before = None  # type: ignore[assignment]
-            node = heappop(heap)[1]
-            g = pending.pop(node)
-            if node.watched and node._hooks is not None:
-                g = _call_hooks(node._hooks, g)
-            edges = node.edges
-            if wanted is not None and node in wanted:
-                found[node] = g
-                if useful.isdisjoint(_following(node)):  # type: ignore[union-attr]
-                    edges = grads = ()
-                    continue
-            if type(node) is OutputNode:
-                edges = grads = ()
-                slots = pending.get(node.parent)
-                if slots is None:
-                    slots = pending[node.parent] = {}
-                    heappush(heap, (node.parent.order, node.parent))
-                slots[node.index] = g
+    edges: Sequence[Any] = [edge for edge, _ in roots]
+    # A gradient is a Tensor or, on its way between rules that need none, an array.
+    grads: Sequence[Any] = [g for _, g in roots]
+    node: Any = None
+    while True:
+        for edge, g in zip(edges, grads):
+            if edge is None or g is None or (useful is not None and edge not in useful):
                 continue
-            if type(g) is dict:
-                g = tuple(map(g.get, range(max(g) + 1)))
-            grads = _run_node(node, g) if node.watched else node.backward(g)
-            if not retain_graph and node.saved:
-                node.saved = None
-        for leaf, g in pending.items():  # what is left are leaves, each with its whole sum
-            found[leaf] = g if leaf._hooks is None else _call_hooks(leaf._hooks, g)
-    finally:
-        state.enabled = enabled
+            if edge in pending:
+                before = pending[edge]
+                pending[edge] = before + g if create_graph else _array(before) + _array(g)
+                continue
+            pending[edge] = g
+            order = edge.order
+            if order is not None:
+                heappush(heap, (order, edge))
+        if not heap:
+            break
+        # The names are overwritten before the node runs: gradients are freed as soon as they are used.
+        grads = before = None  # type: ignore[assignment]
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        edges = node.edges
+        if node.quick is not None and not create_graph and wanted is None and not node.watched:
+            saved = node.saved
+            if saved is None:
+                raise RuntimeError(freed(node))
+            grads = node.quick(node, g._data if isinstance(g, Tensor) else g)
+            if node.fits is not None:
+                grads = node.fitted([None if one is None else _tensor(one) for one in grads])
+            if saved and not retain_graph:
+                node.saved = saved = None
+            continue
+        if type(g) is not dict:
+            g = _tensor(g)
+        if node.watched and node._hooks is not None:
+            g = _call_hooks(node._hooks, g)
+        if wanted is not None and node in wanted:
+            found[node] = g
+            if useful.isdisjoint(_following(node)):  # type: ignore[union-attr]
+                edges = grads = ()
+                continue
+        if type(node) is OutputNode:
+            edges = grads = ()
+            slots = pending.get(node.parent)
+            if slots is None:
+                slots = pending[node.parent] = {}
+                heappush(heap, (node.parent.order, node.parent))
+            slots[node.index] = g
+            continue
+        if type(g) is dict:
+            g = tuple(map(g.get, range(max(g) + 1)))
+        if node.saved is None:
+            raise RuntimeError(freed(node))
+        grads = _run_node(node, g) if node.watched else node.backward(g)
+        if node.saved and not retain_graph:
+            node.saved = None
+    for leaf, g in pending.items():  # what is left are leaves, each with its whole sum
+        g = _tensor(g)
+        found[leaf] = g if leaf._hooks is None else _call_hooks(leaf._hooks, g)
     return found
+
+
+def _array(g: Any) -> Any:
+    return g._data if isinstance(g, Tensor) else g
+
+
+def _tensor(g: Any) -> Tensor:
+    return g if isinstance(g, Tensor) else wrap(g)
 
 
 def _leading_to(targets: set, roots: Sequence[Any]) -> set:

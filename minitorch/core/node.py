@@ -29,6 +29,8 @@ class Node:
     saved: Any
     # Few nodes have these, so they live in the instance's dict; ``watched`` says that one of them is there.
     watched: bool = False
+    #: ``quick(node, g)`` is ``backward`` on arrays, where it can do without Tensors
+    quick: Callable | None = None
     _hooks: dict | None = None
     _post_hooks: dict | None = None
     #: in anomaly mode, where in the forward pass the node was made
@@ -145,6 +147,13 @@ def replaced(tensor: Tensor, array: Any, version: int, node: Node) -> Tensor:
     if edge is not None and state.enabled:
         out._edge = AccumulateGrad(edge) if isinstance(edge, Tensor) else edge
     return out
+
+
+def freed(node: Node) -> str:
+    return (
+        f"Trying to backward through the graph a second time: {node.name()} has freed what it saved. "
+        "Specify retain_graph=True if you need to backward through the graph a second time."
+    )
 
 
 def changed_in_place(array: Any, counter: list, version: int, node: Node) -> str:

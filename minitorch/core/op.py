@@ -17,6 +17,7 @@ import numpy as np
 from minitorch.core import promotion
 from minitorch.core.calls import binary_call, general_call, unary_call, view_call
 from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, rule_arguments
+from minitorch.core.refusals import check_kinds, explain, refuse_operand, same_device
 from minitorch.core.tensor import Tensor
 
 #: annotation of the arguments that are tensors; they come first
@@ -29,13 +30,29 @@ _PROMOTIONS: dict[str | None, Callable] = {
     "float": promotion.common_float,
     "others": lambda operands: [operands[0], *promotion.common(operands[1:])],
 }
+#: what stands for a Python number
+NUMBERS = (bool, int, float, np.number, np.bool_)
 _ndarray = np.ndarray
 
 
 class Spec:
     """The declaration of an op."""
 
-    def __init__(self, forward: Callable, name: str | None, promote: str | None, aux: bool, multiple: bool, view: bool):
+    #: makes the variant of the call that is bound to an operator such as ``+``
+    operator: Callable[[], Callable]
+
+    def __init__(
+        self,
+        forward: Callable,
+        name: str | None,
+        promote: str | None,
+        aux: bool,
+        multiple: bool,
+        view: bool,
+        numbers: str,
+        kinds: str | None,
+        check: Callable | None,
+    ):
         parameters = list(inspect.signature(forward).parameters.values())
         self.forward = forward
         self.name = forward.__name__.strip("_")
@@ -47,7 +64,14 @@ class Spec:
         self.optional = [mark != "Array" for mark in marks]
         self.promote = _PROMOTIONS[promote] if promote else None
         self.aux, self.multiple, self.view = aux, multiple, view
+        self.numbers, self.kinds, self.check = numbers, kinds, check
+        allowed = self.inputs if promote and numbers != "none" else 0
+        if self.inputs == 1 or (self.inputs == 2 and numbers == "second"):
+            allowed -= 1
+        self.takes_number = [position >= self.inputs - allowed for position in range(self.inputs)]
         self.rules: dict[str, Callable] = {}
+        #: the same rules where they also work with arrays in place of Tensors
+        self.array_rules: dict[str, Callable] = {}
         self.plans: dict[Any, Plan] = {}
         self.node_type = type(name or "Backward0", (OpNode,), {"__slots__": ()})
 
@@ -99,47 +123,35 @@ class Spec:
         Raises:
             TypeError: an input is no tensor.
             RuntimeError: inputs are on different devices.
+            NotImplementedError: the op is not for such elements.
         """
         arrays = []
         for position, x in enumerate(inputs):
             if isinstance(x, Tensor):
                 arrays.append(x._data)
+            elif self.takes_list:
+                refuse_operand(self, position, x)
             elif x is None and self.optional[position]:
                 arrays.append(None)
-            elif self.promote is not None and isinstance(x, (bool, int, float, np.number, np.bool_)):
+            elif self.takes_number[position] and isinstance(x, NUMBERS):
                 arrays.append(x.item() if isinstance(x, np.generic) else x)
-            elif self.promote is not None and isinstance(x, _ndarray):
+            elif self.takes_number[position] and isinstance(x, _ndarray):
                 arrays.append(x)
             else:
-                where = f"element {position} of '{self.params[0]}'" if self.takes_list else f"'{self.params[position]}'"
-                raise TypeError(f"{self.name}(): argument {where} must be Tensor, not {type(x).__name__}")
+                refuse_operand(self, position, x)
         if len(arrays) > 1:
             arrays = same_device(arrays, self.name)
-        return arrays if self.promote is None else self.promote(arrays)
-
-
-def same_device(arrays: list[Any], name: str) -> list[Any]:
-    """The arrays, 0-d ones moved to where the others are.
-
-    Raises:
-        RuntimeError: arrays with dimensions are on different devices; both are named.
-    """
-    if all(type(a) is _ndarray or not hasattr(a, "shape") for a in arrays):
+        if self.check is not None:
+            self.check(self.name, *arrays)
+        if self.promote is not None:
+            if not any(hasattr(x, "dtype") for x in arrays):
+                refuse_operand(self, 0, inputs[0])
+            arrays = self.promote(arrays)
+        if self.kinds is not None:
+            check_kinds(self, arrays)
         return arrays
-    from minitorch.backend.array_module import to_device
-    from minitorch.core.device import device_of
 
-    devices = {str(device_of(a)): a for a in arrays if hasattr(a, "shape") and a.ndim}
-    if len(devices) > 1:
-        first, second = list(devices)[:2]
-        raise RuntimeError(
-            f"{name}(): Expected all tensors to be on the same device, but found at least two devices, "
-            f"{first} and {second}! Move one with .to('{first}')"
-        )
-    target = next((device_of(a) for a in devices.values()), None)
-    if target is None:
-        target = next(device_of(a) for a in arrays if hasattr(a, "shape") and type(a) is not _ndarray)
-    return [to_device(a, target.ordinal) if hasattr(a, "shape") else a for a in arrays]
+    explain = explain
 
 
 def op(
@@ -149,6 +161,9 @@ def op(
     aux: bool = False,
     multiple: bool = False,
     view: bool = False,
+    numbers: str = "any",
+    kinds: str | None = None,
+    check: Callable | None = None,
 ) -> Callable[[Callable], Any]:
     """Declares an operation.  The function takes arrays for the arguments annotated ``Array`` and returns an array.
 
@@ -159,10 +174,14 @@ def op(
         aux: the function returns ``(array, aux)``; rules may name ``aux``; the call returns ``(Tensor, aux)``.
         multiple: the function returns a tuple of arrays; rules get the tuple of their gradients (``None`` for unused).
         view: the result may share the memory of the first input.
+        numbers: which operands of a promoting op of two may be Python numbers: ``"any"``, ``"second"``, ``"none"``.
+        kinds: NumPy's letters for the kinds of elements that the op is for, once promoted; others are refused.
+        check: called with the op's name and the operands as they are before promotion, if they are not both
+            floating-point; raises what it has against them.
     """
 
     def declare(forward: Callable) -> Any:
-        spec = Spec(forward, name, promote, aux, multiple, view)
+        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check)
         if view and spec.inputs == 1 and not multiple:
             call = view_call(spec)
         elif aux or multiple or view or spec.takes_list or spec.inputs > 2:
@@ -173,14 +192,22 @@ def op(
             call = binary_call(spec)
         functools.update_wrapper(call, forward)
 
-        def rules(**functions: Callable) -> Callable:
-            """Sets the gradient rule of each named input."""
+        def rules(on_arrays: bool = False, **functions: Callable) -> Callable:
+            """Sets the gradient rule of each named input.
+
+            A rule that is an op, or that uses nothing but operators (``on_arrays``), is run on the arrays themselves
+            where no graph of the gradient is wanted.
+            """
             for key, rule in functions.items():
                 if key not in spec.params[: spec.inputs]:
                     raise TypeError(f"{spec.name} has no tensor input {key!r}")
                 for argument in rule_arguments(rule):
                     spec.source(argument)
                 spec.rules[key] = rule
+                if on_arrays:
+                    spec.array_rules[key] = rule
+                elif hasattr(rule, "spec") and not (rule.spec.aux or rule.spec.multiple or rule.spec.view):
+                    spec.array_rules[key] = rule.spec.forward
             return call
 
         call.spec = spec  # type: ignore[attr-defined]

@@ -25,33 +25,32 @@ TENSOR, TENSORS, OUT, VALUE, AUX, SHAPE = "tensor", "tensors", "out", "value", "
 class OpNode(Node):
     """A recorded call of an ``@op``.  ``saved`` follows ``plan.keep``."""
 
-    __slots__ = ("plan",)
+    __slots__ = ("fits", "plan", "quick")
     plan: Plan
     #: (input, shape, dtype) where broadcasting or promotion has to be undone
-    fits: list | None = None
+    fits: list | None
 
     def backward(self, g: Any) -> Sequence[Any]:
-        if self.saved is None:
-            raise RuntimeError(
-                f"Trying to backward through the graph a second time: {self.name()} has freed what it saved. "
-                "Specify retain_graph=True if you need to backward through the graph a second time."
-            )
         grads = self.plan.run(self, g)
-        if self.fits is not None:
-            grads = list(grads)
-            for index, shape, dtype in self.fits:
-                if grads[index] is not None:
-                    grads[index] = fit(grads[index], shape, dtype)
+        return grads if self.fits is None else self.fitted(grads)
+
+    def fitted(self, grads: Sequence[Any]) -> Sequence[Any]:
+        """Gradients in the shapes and types of the inputs."""
+        grads = list(grads)
+        for index, shape, dtype in self.fits or ():
+            if grads[index] is not None:
+                grads[index] = fit(grads[index], shape, dtype)
         return grads
 
 
 class Plan:
     """What to keep and which rules to run when a given set of inputs needs gradients.
 
-    ``keep`` lists (kind, argument) of what is saved; ``run(node, g)`` gives one gradient (or ``None``) an input.
+    ``keep`` lists (kind, argument) of what is saved; ``save(args, out, aux)`` gives the values; ``run(node, g)`` gives
+    one gradient (or ``None``) an input, and so does ``quick(node, g)`` with arrays in place of Tensors, if it is there.
     """
 
-    __slots__ = ("keep", "kinds", "rules", "run")
+    __slots__ = ("keep", "kinds", "quick", "rules", "run", "save")
 
     def __init__(self, spec: Spec, needed: Sequence[int]) -> None:
         keep: dict[tuple, int] = {}
@@ -63,10 +62,42 @@ class Plan:
                 self.rules.append((index, rule, wanted))
         self.keep = tuple(keep)
         self.kinds = tuple(kind for kind, _ in keep)
+        self.save = self._choose_save(spec)
         self.run = self._choose_run(spec)
+        self.quick = self._choose_quick(spec)
+
+    # They have a general way, and shorter ones for the rules that chains of small ops consist of.
+
+    def _choose_save(self, spec: Spec) -> Callable:
+        if not self.kinds:
+            return lambda args, out, aux: ()
+        if self.kinds == (OUT,):
+            return lambda args, out, aux: (pack_result(out),)
+        if self.kinds == (TENSOR,):
+            (_, first), *_ = self.keep
+            return lambda args, out, aux: (pack_input(args[first]),)
+        keep, takes_list = self.keep, spec.takes_list
+
+        def save(args: tuple, out: Any, aux: Any) -> list:
+            saved = []
+            for kind, key in keep:
+                if kind is TENSOR:
+                    saved.append(pack_input(args[key]))
+                elif kind is OUT:
+                    saved.append(pack_result(out))
+                elif kind is VALUE:
+                    saved.append(args[key])
+                elif kind is TENSORS:
+                    saved.append([pack_input(x) for x in args[key]])
+                elif kind is SHAPE:
+                    saved.append([t._data.shape for t in args[key]] if takes_list else args[key]._data.shape)
+                else:
+                    saved.append(aux)
+            return saved
+
+        return save
 
     def _choose_run(self, spec: Spec) -> Callable:
-        """The general way, or a shorter one for the rules that chains of small ops consist of."""
         if spec.takes_list:
             return _run_list
         if len(self.rules) == 1:
@@ -80,29 +111,87 @@ class Plan:
                 return lambda node, g: (*before, rule(g, unpack_input(node, node.saved[0])), *after)
         return _run_all
 
+    def _choose_quick(self, spec: Spec) -> Callable | None:
+        rules = [(index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules]
+        if spec.takes_list or any(rule is None for _, rule, _ in rules):
+            return None
+        if len(rules) == 1:
+            index, rule, _ = rules[0]
+            before, after = (None,) * index, (None,) * (spec.inputs - index - 1)
+            if not self.kinds:
+                return lambda node, g: (*before, rule(g), *after)
+            if self.kinds == (OUT,):
+                return lambda node, g: (*before, rule(g, array_of_result(node, node.saved[0])), *after)
+            if self.kinds == (TENSOR,):
+                return lambda node, g: (*before, rule(g, array_of_input(node, node.saved[0])), *after)
+        unpack = [{TENSOR: array_of_input, OUT: array_of_result}.get(kind, lambda node, x: x) for kind in self.kinds]
+
+        def quick(node: OpNode, g: Any) -> list:
+            values = [get(node, value) for get, value in zip(unpack, node.saved)]
+            grads: list[Any] = [None] * len(node.edges)
+            for index, rule, wanted in rules:
+                grads[index] = rule(g, *[values[k] for k in wanted])
+            return grads
+
+        return quick
+
 
 def rule_arguments(rule: Callable) -> list[str]:
     """What a rule names beside the gradient."""
     return list(inspect.signature(rule).parameters)[1:]
 
 
+def pack_input(x: Any) -> Any:
+    """An input to be saved; a Python number (or ``None``) that stood in its place goes to the rule as it is."""
+    if not isinstance(x, Tensor):
+        return x
+    counter = x._counter
+    return (x, x._data, 0 if counter is None else counter[0])
+
+
+def pack_result(out: Tensor) -> tuple:
+    """The result to be saved: as an array, since its tensor holds the node."""
+    counter = out._version_counter
+    return (out._data, counter, counter[0])
+
+
 def unpack_input(node: Node, value: Any) -> Any:
-    """A saved input: its tensor, or a Python number (or ``None``) that stood in its place."""
+    """What :func:`pack_input` packed."""
     if type(value) is not tuple:
         return value
     tensor, array, version = value
-    if tensor._version_counter[0] != version or tensor._data is not array:
+    counter = tensor._counter
+    if (0 if counter is None else counter[0]) != version or tensor._data is not array:
         return replaced(tensor, array, version, node)
     return tensor
 
 
+def array_of_input(node: Node, value: Any) -> Any:
+    """:func:`unpack_input` for rules on arrays."""
+    if type(value) is not tuple:
+        return value
+    tensor, array, version = value
+    counter = tensor._counter
+    if counter is not None and counter[0] != version:
+        raise RuntimeError(changed_in_place(array, counter, version, node))
+    return array
+
+
+def array_of_result(node: Node, value: tuple) -> Any:
+    """:func:`unpack_result` for rules on arrays."""
+    array, counter, version = value
+    if counter[0] != version:
+        raise RuntimeError(changed_in_place(array, counter, version, node))
+    return array
+
+
 def unpack_result(node: Node, value: tuple) -> Tensor:
-    """The saved result as a tensor again: it was kept as an array, since the tensor holds the node."""
+    """What :func:`pack_result` packed, as a tensor again."""
     array, counter, version = value
     if counter[0] != version:
         raise RuntimeError(changed_in_place(array, counter, version, node))
     out = _new(Tensor)
-    out._data, out._edge, out._version_counter = array, node, counter
+    out._data, out._edge, out._counter = array, node, counter
     return out
 
 

@@ -26,20 +26,20 @@ class Tensor:
     """An n-dimensional array that records how it was computed.
 
     ``_data`` is the array; ``_edge`` is ``None`` (needs no gradient), ``LEAF``, or the node that computed it;
-    ``_version`` is a list shared by all views of the same memory: ``[number of in-place changes]``, in anomaly mode
-    followed by where the last one happened.  What few tensors have (grad, hooks, the base of a view) is kept in the
-    instance's dict.
+    ``_version_counter`` is a list shared by all views of the same memory: ``[number of in-place changes]``, in anomaly
+    mode followed by where the last one happened.  Most tensors are never asked for it: ``_counter`` is ``None`` until then.
+    What few tensors have (grad, hooks, the base of a view) is kept in the instance's dict.
 
     >>> import minitorch as torch
     >>> torch.tensor([[1., 2.], [3., 4.]]).sum(dim=0)
     tensor([4., 6.])
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_data", "_edge", "_version_counter")
+    __slots__ = ("__dict__", "__weakref__", "_counter", "_data", "_edge")
 
     _data: Any
     _edge: Any
-    _version_counter: list
+    _counter: list | None
     _grad: Tensor | None = None
     _base: Tensor | None = None  # of a view: the tensor that owns the memory ...
     _steps: tuple = ()  # ... and the view operations from there to here: (those before, function, arguments) or ()
@@ -160,6 +160,17 @@ class Tensor:
     @property
     def _version(self) -> int:
         return self._version_counter[0]
+
+    @property
+    def _version_counter(self) -> list:
+        counter = self._counter
+        if counter is None:
+            counter = self._counter = [0]
+        return counter
+
+    @_version_counter.setter
+    def _version_counter(self, counter: list) -> None:
+        self._counter = counter
 
     @property
     def data(self) -> Tensor:
@@ -344,7 +355,7 @@ class Tensor:
                 "moment; detach() the tensor first"
             )
         out = object.__new__(type(self))
-        out._data, out._edge, out._version_counter = self._data.copy(), self._edge, [0]
+        out._data, out._edge, out._counter = self._data.copy(), self._edge, None
         if self._grad is not None:
             out._grad = self._grad.detach().clone()
         memo[id(self)] = out
@@ -384,7 +395,7 @@ def wrap(array: Any) -> Tensor:
     out = _new(Tensor)
     out._data = array if type(array) is _ndarray else as_array(array)
     out._edge = None
-    out._version_counter = [0]
+    out._counter = None
     return out
 
 

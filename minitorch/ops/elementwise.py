@@ -42,6 +42,7 @@ def add(input: Array, other: Array, alpha=1):
 
 
 add.rules(
+    on_arrays=True,
     input=lambda g: g,
     other=lambda g, alpha: g if alpha == 1 else g * alpha,
 )
@@ -77,6 +78,7 @@ def mul(input: Array, other: Array):
 
 
 mul.rules(
+    on_arrays=True,
     input=lambda g, other: g * other,
     other=lambda g, input: g * input,
 )

@@ -41,9 +41,9 @@ exp.rules(input=lambda g, out: g * out)
 
 
 @op("TanhBackwardBackward0")
-def _tanh_grad(g: Array, result: Array):
-    slope = result * result
-    return (one(result) - slope) * g
+def _tanh_grad(g: Array, out: Array):
+    slope = out * out
+    return (one(out) - slope) * g
 
 
 @op("TanhBackward0", promote="float")
@@ -53,10 +53,10 @@ def tanh(input: Array):
 
 
 _tanh_grad.rules(
-    g=lambda h, result: _tanh_grad(h, result),
-    result=lambda h, g, result: -2 * h * g * result,
+    g=lambda h, out: _tanh_grad(h, out),
+    out=lambda h, g, out: -2 * h * g * out,
 )
-tanh.rules(input=lambda g, out: _tanh_grad(g, out))
+tanh.rules(input=_tanh_grad)
 
 
 @op("SigmoidBackwardBackward0")

@@ -1,0 +1,76 @@
+"""What ops refuse, in words: operands that are no tensors, types, shapes and devices that do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from minitorch.core.dtype import of_numpy
+
+if TYPE_CHECKING:
+    from minitorch.core.op import Spec
+
+_KINDS = {"b": "bool", "iu": "integers", "f": "floating-point numbers"}
+
+
+def refuse_operand(spec: Spec, position: int, value: Any) -> NoReturn:
+    where = f"element {position} of '{spec.params[0]}'" if spec.takes_list else f"'{spec.params[position]}'"
+    raise TypeError(f"{spec.name}(): argument {where} must be Tensor, not {type(value).__name__}")
+
+
+def check_kinds(spec: Spec, arrays: Sequence[Any]) -> None:
+    """
+    Raises:
+        NotImplementedError: an array is of a kind that the op is not for.
+    """
+    for array in arrays:
+        dtype = getattr(array, "dtype", None)
+        if dtype is not None and dtype.kind not in spec.kinds:  # type: ignore[operator]
+            takes = " and ".join(words for kinds, words in _KINDS.items() if kinds[0] in spec.kinds)  # type: ignore
+            raise NotImplementedError(
+                f"{spec.name}() is not implemented for {of_numpy(dtype)}: it takes {takes}. Convert the tensor with .to()"
+            )
+
+
+def explain(spec: Spec, error: Exception, arrays: Sequence[Any]) -> None:
+    """Raises, in place of the array library's ``error``, one that says what PyTorch's would, if that is known."""
+    if spec.kinds is not None:
+        check_kinds(spec, arrays)
+    if spec.promote is None or not isinstance(error, ValueError):
+        return
+    shapes = [array.shape for array in arrays if hasattr(array, "shape")]
+    for first, second in zip(shapes, shapes[1:]):
+        sizes = list(zip_longest(reversed(first), reversed(second), fillvalue=1))
+        for places, (n, m) in enumerate(sizes, 1):
+            if n != m and 1 not in (n, m):
+                raise RuntimeError(
+                    f"The size of tensor a ({n}) must match the size of tensor b ({m}) at non-singleton dimension "
+                    f"{len(sizes) - places} ({spec.name}() of shapes {list(first)} and {list(second)})"
+                ) from None
+
+
+def same_device(arrays: list[Any], name: str) -> list[Any]:
+    """The arrays, 0-d ones moved to where the others are.
+
+    Raises:
+        RuntimeError: arrays with dimensions are on different devices; both are named.
+    """
+    if all(type(a) is np.ndarray or not hasattr(a, "shape") for a in arrays):
+        return arrays
+    from minitorch.backend.array_module import to_device
+    from minitorch.core.device import device_of
+
+    devices = {str(device_of(a)): a for a in arrays if hasattr(a, "shape") and a.ndim}
+    if len(devices) > 1:
+        first, second = list(devices)[:2]
+        raise RuntimeError(
+            f"{name}(): Expected all tensors to be on the same device, but found at least two devices, "
+            f"{first} and {second}! Move one with .to('{first}')"
+        )
+    target = next((device_of(a) for a in devices.values()), None)
+    if target is None:
+        target = next(device_of(a) for a in arrays if hasattr(a, "shape") and type(a) is not np.ndarray)
+    return [to_device(a, target.ordinal) if hasattr(a, "shape") else a for a in arrays]
