@@ -94,7 +94,7 @@ class Buffer(Tensor, metaclass=_BufferType):
             data = empty(0)
         if not isinstance(data, Tensor):
             raise TypeError(f"Buffer(): data must be a Tensor, not {type(data).__name__}")
-        self = data.detach()
+        self: Any = data.detach()
         if data.requires_grad:
             self.requires_grad_()
         self.persistent, self._is_buffer = persistent, True
@@ -217,7 +217,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
     ) -> Any:
-        self = object.__new__(cls)
+        self: Any = object.__new__(cls)
         self._prepare(requires_grad, device, dtype)
         self.persistent, self._is_buffer = persistent, True
         return self

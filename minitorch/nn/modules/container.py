@@ -36,7 +36,7 @@ class _Numbered(Module):
         for index, module in enumerate(listed):
             self._modules[str(index)] = module
 
-    def _some(self: T, index: slice) -> T:
+    def _some(self, index: slice) -> Any:
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def _some(self: T, index: slice) -> T:
+    def _some(self: Any, index: slice) -> Any:
         return type(self)(OrderedDict(list(self._modules.items())[index]))
 
     def __add__(self, other: Sequential) -> Sequential:
@@ -171,8 +171,8 @@ class ModuleList(_Numbered):
         if modules is not None:
             self.extend(modules)
 
-    def _some(self: T, index: slice) -> T:
-        return type(self)(list(self._modules.values())[index])  # type: ignore[arg-type]
+    def _some(self: Any, index: slice) -> Any:
+        return type(self)(list(self._modules.values())[index])
 
     def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
         return self.extend(modules)

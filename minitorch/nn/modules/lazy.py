@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minitorch.nn.parameter import is_lazy
 
@@ -26,7 +26,11 @@ class LazyModuleMixin:
 
     cls_to_become: type | None = None
 
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    if TYPE_CHECKING:  # what the module beside it has
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[safe-super]
         self.register_forward_pre_hook(_initialize, with_kwargs=True)
 
@@ -34,7 +38,7 @@ class LazyModuleMixin:
         """Materializes the parameters for the arguments of the first call."""
         raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
 
-    def has_uninitialized_params(self: Any) -> bool:
+    def has_uninitialized_params(self) -> bool:
         """Whether a parameter or buffer of this module has no shape yet."""
         members = itertools.chain(self._parameters.values(), self._buffers.values())
         return any(is_lazy(value) for value in members)

@@ -12,6 +12,7 @@ from minitorch.nn.modules.module_hooks import (
     Hooked,
     Hooks,
     module_hooks,
+    register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -26,6 +27,7 @@ from minitorch.nn.parameter import Buffer, Parameter
 
 __all__ = [
     "Module",
+    "register_module_backward_hook",
     "register_module_buffer_registration_hook",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
@@ -108,7 +110,8 @@ class Module(Tree, Stateful, Hooked):
                     f"explicitly. To express '{name}' as a function of another Tensor, compute the value in the "
                     "forward() method."
                 )
-        self._parameters[name] = module_hooks.registered("parameter", self, name, param)
+            param = module_hooks.registered("parameter", self, name, param)
+        self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Adds a tensor that is part of the state but not learnt, such as a running mean.

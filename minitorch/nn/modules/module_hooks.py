@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from minitorch.autograd.function import Function
 from minitorch.core.grad_mode import state
 from minitorch.core.node import RemovableHandle
 from minitorch.core.node import _Hooks as Hooks
-from minitorch.core.tensor import Tensor
+from minitorch.nn.modules.module_backward import BackwardWatch
 
 #: the hooks of a module, by kind
 HOOKS = (
@@ -102,19 +101,30 @@ class Hooked:
 
         The gradients come as tuples, ``None`` for an argument that is no tensor or needs none; what the hook returns
         replaces ``grad_input``.
+
+        Raises:
+            RuntimeError: the module has hooks of :meth:`register_backward_hook`.
         """
+        self._refuse_backward_hooks(last_operation=True)
         return self._add_hook("_backward_hooks", hook, prepend)
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """Refused: what such a hook sees depends on the last operation in ``forward``.
+        """Deprecated: calls ``hook(module, grad_input, grad_output)`` with gradients of ``forward``'s last operation.
 
         Raises:
-            RuntimeError: always; :meth:`register_full_backward_hook` sees the gradients by the module's inputs.
+            RuntimeError: the module has hooks of :meth:`register_full_backward_hook`, which is what to use.
         """
-        raise RuntimeError(
-            "register_backward_hook() saw the gradients of the last operation of forward only and is not supported: "
-            "use register_full_backward_hook()"
-        )
+        self._refuse_backward_hooks(last_operation=False)
+        return self._add_hook("_backward_hooks", hook, False, _warn_last_operation())
+
+    def _refuse_backward_hooks(self, last_operation: bool) -> None:
+        if any(
+            ("last_operation" in options) is last_operation for _, _, options in _own_hooks(self, "_backward_hooks")
+        ):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only "
+                "one of them."
+            )
 
     def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
         result = None
@@ -122,18 +132,13 @@ class Hooked:
         try:
             for _, hook, options in _all_hooks(self, "_forward_pre_hooks"):
                 args, kwargs = _before(hook, options, self, args, kwargs)
-            watch = None
-            if state.enabled:
-                hooks = [hook for _, hook, _ in _all_hooks(self, "_backward_hooks")]
-                pre_hooks = [hook for _, hook, _ in _all_hooks(self, "_backward_pre_hooks")]
-                if hooks or pre_hooks:
-                    watch = _BackwardWatch(self, pre_hooks, hooks)
-                    args = watch.inputs(args)
+            watch = _watch(self)
+            args = watch.inputs(args)
             result = self.forward(*args, **kwargs)
             for key, hook, options in _all_hooks(self, "_forward_hooks"):
                 called.add(key)
                 result = _after(hook, options, self, args, kwargs, result)
-            return result if watch is None else watch.outputs(result)
+            return watch.outputs(result)
         except Exception:
             for key, hook, options in _all_hooks(self, "_forward_hooks"):
                 if "always_call" in options and key not in called:
@@ -141,8 +146,8 @@ class Hooked:
                         result = _after(hook, options, self, args, kwargs, result)
                     except Exception as error:
                         warnings.warn(
-                            "forward hook with ``always_call=True`` raised an exception that was silenced as another "
-                            f"error was raised in forward: {error}",
+                            "module forward hook with ``always_call=True`` raised an exception that was silenced as "
+                            f"another error was raised in forward: {error}",
                             stacklevel=3,
                         )
             raise
@@ -152,11 +157,26 @@ def _named(**flags: bool) -> list[str]:
     return [name for name, value in flags.items() if value]
 
 
-def _all_hooks(module: Any, kind: str) -> Iterator[tuple[int, Callable, tuple]]:
-    """Number, function and options of the hooks for all modules and of the module's own."""
-    for owner in (module_hooks, module):
-        for key, hook in list(getattr(owner, kind).items()):
-            yield key, hook, owner._hook_options.get(key, ())
+def _own_hooks(owner: Any, kind: str) -> list[tuple[int, Callable, tuple]]:
+    """Number, function and options of each hook of ``owner``."""
+    return [(key, hook, owner._hook_options.get(key, ())) for key, hook in getattr(owner, kind).items()]
+
+
+def _all_hooks(module: Any, kind: str) -> list[tuple[int, Callable, tuple]]:
+    """Those for all modules, then the module's own."""
+    return _own_hooks(module_hooks, kind) + _own_hooks(module, kind)
+
+
+def _watch(module: Any) -> BackwardWatch:
+    if not state.enabled:
+        return BackwardWatch(module, [], [], [])
+    hooks = _all_hooks(module, "_backward_hooks")
+    return BackwardWatch(
+        module,
+        [hook for _, hook, _ in _all_hooks(module, "_backward_pre_hooks")],
+        [hook for _, hook, options in hooks if "last_operation" not in options],
+        [hook for _, hook, options in hooks if "last_operation" in options],
+    )
 
 
 def _before(hook: Callable, options: tuple, module: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -180,93 +200,14 @@ def _after(hook: Callable, options: tuple, module: Any, args: tuple, kwargs: dic
     return result if replaced is None else replaced
 
 
-# ---- backward
-
-
-class _Passage(Function):
-    """Identity whose backward sends the gradients on as ``observe`` returns them."""
-
-    @staticmethod
-    def forward(ctx: Any, observe: Callable, *tensors: Tensor) -> Any:
-        ctx.observe = observe
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
-        return tensors
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return (None, *ctx.observe(grads))
-
-
-class _BackwardWatch:
-    """Takes the inputs and the outputs of one call through nodes of its own, where the backward hooks run."""
-
-    def __init__(self, module: Any, pre_hooks: list[Callable], hooks: list[Callable]) -> None:
-        self.module, self.pre_hooks, self.hooks = module, pre_hooks, hooks
-        self.grad_output: tuple = ()
-        self.inputs_need_grad = False
-        self.count = 0
-
-    def inputs(self, args: tuple) -> tuple:
-        self.count = len(args)
-        passed, self.inputs_need_grad = _passed(args, self._inputs_known)
-        return passed
-
-    def outputs(self, result: Any) -> Any:
-        if isinstance(result, tuple):
-            return _passed(result, self._outputs_known)[0]
-        return _passed((result,), self._outputs_known)[0][0]
-
-    def _outputs_known(self, grads: tuple) -> tuple:
-        for hook in self.pre_hooks:
-            grads = _replaced(hook(self.module, grads), grads, "pre hook", "grad_output")
-        self.grad_output = grads
-        if not self.inputs_need_grad:
-            none = (None,) * self.count
-            for hook in self.hooks:
-                result = hook(self.module, none, grads)
-                if result is not None and any(g is not None for g in result):
-                    raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should always return None or None "
-                        "for all gradients."
-                    )
-        return grads
-
-    def _inputs_known(self, grads: tuple) -> tuple:
-        for hook in self.hooks:
-            grads = _replaced(hook(self.module, grads, self.grad_output), grads, "hook", "grad_input")
-        return grads
-
-
-def _passed(values: tuple, observe: Callable[[tuple], tuple]) -> tuple[tuple, bool]:
-    """``values`` with tensors taken through a node (if one needs a gradient) that calls ``observe``."""
-    places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
-    if not any(values[i].requires_grad for i in places):
-        return values, False
-
-    def among_all(grads: tuple) -> tuple:
-        full: list[Any] = [None] * len(values)
-        for i, g in zip(places, grads):
-            full[i] = g
-        full = list(observe(tuple(full)))
-        return tuple(full[i] for i in places)
-
-    passed = list(values)
-    for i, tensor in zip(places, _Passage.apply(among_all, *[values[i] for i in places])):
-        passed[i] = tensor
-    return tuple(passed), True
-
-
-def _replaced(result: Any, grads: tuple, what: str, name: str) -> tuple:
-    if result is None:
-        return grads
-    if not isinstance(result, tuple):
-        result = (result,)
-    if len(result) != len(grads):
-        raise RuntimeError(
-            f"Backward {what} returned an invalid number of {name}, got {len(result)}, but expected {len(grads)}"
-        )
-    return result
+def _warn_last_operation() -> str:
+    warnings.warn(
+        "A non-full backward hook sees the gradients of the last operation of forward only. Please use "
+        "register_full_backward_hook to get those of the module.",
+        FutureWarning,
+        stacklevel=3,
+    )
+    return "last_operation"
 
 
 # ---- hooks for all modules
@@ -318,6 +259,11 @@ def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
 def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
     """As :meth:`Module.register_full_backward_hook`, for every module."""
     return module_hooks.add("_backward_hooks", hook)
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """As :meth:`Module.register_backward_hook`, for every module; deprecated like that."""
+    return module_hooks.add("_backward_hooks", hook, _warn_last_operation())
 
 
 def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:

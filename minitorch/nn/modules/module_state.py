@@ -27,7 +27,8 @@ class _IncompatibleKeys(NamedTuple):
             return "<All keys matched successfully>"
         return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 class Stateful:
@@ -41,6 +42,7 @@ class Stateful:
     _state_dict_pre_hooks: dict
     _load_state_dict_pre_hooks: dict
     _load_state_dict_post_hooks: dict
+    _hook_options: dict[int, tuple]
     _add_hook: Callable[..., RemovableHandle]
 
     #: of what ``state_dict`` has for this class alone; kept in the dict's ``_metadata``
@@ -66,7 +68,8 @@ class Stateful:
                 FutureWarning,
                 stacklevel=2,
             )
-            destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
+            by_name = [destination, prefix, keep_vars]
+            destination, prefix, keep_vars = [*args, *by_name[len(args) :]]
         if destination is None:
             destination = OrderedDict()
             destination._metadata = OrderedDict()
@@ -79,10 +82,10 @@ class Stateful:
         for name, module in self._modules.items():
             if module is not None:
                 module.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        for hook in list(self._state_dict_hooks.values()):
+        for key, hook in list(self._state_dict_hooks.items()):
             replaced = hook(self, destination, prefix, metadata)
             if replaced is not None:
-                if getattr(hook, "_public", False):
+                if "post" in self._hook_options.get(key, ()):
                     raise RuntimeError("state_dict post-hook must return None")
                 destination = replaced
         return destination
@@ -216,11 +219,7 @@ class Stateful:
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Calls ``hook(module, state_dict, prefix, local_metadata)`` after ``state_dict``; it may change that."""
 
-        def public(*args: Any) -> Any:
-            return hook(*args)
-
-        public._public = True  # type: ignore[attr-defined]
-        return self._add_hook("_state_dict_hooks", public)
+        return self._add_hook("_state_dict_hooks", hook, False, "post")
 
     def _register_state_dict_hook(self, hook: Callable) -> RemovableHandle:
         return self._add_hook("_state_dict_hooks", hook)
@@ -230,9 +229,22 @@ class Stateful:
         before the module reads the dict, which the hook may change."""
         return self._add_hook("_load_state_dict_pre_hooks", hook)
 
+    def _register_load_state_dict_pre_hook(self, hook: Callable, with_module: bool = False) -> RemovableHandle:
+        return self._add_hook("_load_state_dict_pre_hooks", hook if with_module else _WithoutModule(hook))
+
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
         """Calls ``hook(module, incompatible_keys)`` after everything is copied; it may take names from the lists."""
         return self._add_hook("_load_state_dict_post_hooks", hook)
+
+
+class _WithoutModule:
+    """A hook that is not given the module."""
+
+    def __init__(self, hook: Callable) -> None:
+        self.hook = hook
+
+    def __call__(self, module: Any, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 def _overrides(module: Any, name: str) -> bool:

@@ -155,7 +155,7 @@ class Tree:
     # ---- converting
 
     def _apply(self: T, function: Callable[[Any], Any], recurse: bool = True) -> T:
-        """Puts ``function`` of every parameter, gradient and buffer in its place; the parameters stay the same objects."""
+        """Puts ``function`` of every parameter, gradient and buffer in its place; parameters stay the same objects."""
         if recurse:
             for module in self.children():
                 module._apply(function)
@@ -187,9 +187,9 @@ class Tree:
         return self
 
     def to(self: T, *args: Any, **kwargs: Any) -> T:
-        """Moves and converts all parameters and buffers: ``to(device)``, ``to(dtype)``, ``to(device, dtype)``, ``to(tensor)``.
+        """Moves and converts all parameters and buffers.
 
-        The module itself is changed and returned.  Integer buffers keep their dtype.
+        Called as ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.  The module itself is changed and returned.  Integer buffers keep their dtype.
 
         Raises:
             TypeError: the dtype is not of floating point.

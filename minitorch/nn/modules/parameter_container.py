@@ -166,7 +166,9 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        return "\n".join(f"  ({key}): {_described(value, Tensor.type)}" for key, value in self.items())
+        return "\n".join(
+            f"  ({key}): {_described(value, operator.methodcaller('type'))}" for key, value in self.items()
+        )
 
     def __or__(self, other: ParameterDict) -> ParameterDict:
         both = self.copy()
