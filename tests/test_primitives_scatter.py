@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minitorch.backend.primitives.scatter import _sums_per_place, index_put_add, segment_add
+from minitorch.backend.primitives.scatter import _sums_per_place, index_put_add, index_put_reduce, segment_add
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
@@ -84,3 +84,16 @@ def test_index_put_add_broadcasts_values():
     index_put_add(array, (np.array([0, 0, 2]),), np.array([1.0, 10.0]))
     index_put_add(array, (np.array([1]),), 5.0)
     assert array.tolist() == [[2, 20], [5, 5], [1, 10]]
+
+
+@pytest.mark.parametrize("name", ["multiply", "maximum", "minimum"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int64", "int8", "uint8"])
+@pytest.mark.parametrize("strided", [False, True])
+def test_index_put_reduce_on_a_device(stand_in, name, dtype, strided):
+    """CuPy has atomics for few types, so there the elements of a place are combined after sorting."""
+    rng = np.random.default_rng(0)
+    array, values = rng.integers(-2, 3, (5, 4)).astype(dtype), rng.integers(-2, 3, (30,)).astype(dtype)
+    key = rng.integers(-5, 5, 30), rng.integers(0, 4, 30)
+    on_device = stand_in.asarray(array.T).T if strided else stand_in.asarray(array)
+    index_put_reduce(on_device, tuple(map(stand_in.asarray, key)), stand_in.asarray(values), name)
+    np.testing.assert_array_equal(on_device.get(), index_put_reduce(array, key, values, name))

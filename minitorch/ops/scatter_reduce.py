@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.scatter import index_put_add, index_put_reduce
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -35,9 +36,7 @@ def _extreme(input: Array, index: Array, src: Array, dim, largest, include_self)
         info = np.iinfo(input.dtype)
         lowest, highest = info.min, info.max
     out = _start(input, index, dim, include_self, lowest if largest else highest)
-    function = xp(input).maximum if largest else xp(input).minimum
-    function.at(out, places(index, dim), src)
-    return out
+    return index_put_reduce(out, places(index, dim), src, "maximum" if largest else "minimum")
 
 
 def _shares(g: Tensor, input: Tensor, index: Tensor, src: Tensor, out: Tensor, dim: int, include_self: bool) -> tuple:
@@ -61,9 +60,7 @@ _extreme.rules(
 
 @op("ScatterReduceBackward0")
 def _product(input: Array, index: Array, src: Array, dim):
-    out = input.copy()
-    xp(input).multiply.at(out, places(index, dim), src)
-    return out
+    return index_put_reduce(input.copy(), places(index, dim), src, "multiply")
 
 
 def _others(input: Tensor, index: Tensor, src: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -71,7 +68,7 @@ def _others(input: Tensor, index: Tensor, src: Tensor, dim: int) -> tuple[Tensor
     zero_input, zero_src = input._data == 0, src._data == 0
     product = _product(_where(wrap(zero_input), 1, input), index, _where(wrap(zero_src), 1, src), dim)
     zeros = zero_input.astype(np.int64)
-    xp(zeros).add.at(zeros, places(index._data, dim), zero_src.astype(np.int64))
+    index_put_add(zeros, places(index._data, dim), zero_src.astype(np.int64))
     return product, wrap(zeros)
 
 
@@ -106,7 +103,7 @@ def _mean(input: Tensor, index: Tensor, src: Tensor, dim: int, include_self: boo
     where = places(index._data, dim)
     if not include_self:
         count[where] = 0
-    xp(count).add.at(count, where, 1)
+    index_put_add(count, where, 1)
     count = xp(count).maximum(count, 1)
     if total._data.dtype.kind == "f":
         return total / wrap(count.astype(total._data.dtype))

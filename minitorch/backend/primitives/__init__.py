@@ -19,7 +19,7 @@ from minitorch.backend.primitives.pooling import (
     pool_output_shape,
 )
 from minitorch.backend.primitives.registry import forget_replacements, primitive
-from minitorch.backend.primitives.scatter import index_put_add, segment_add
+from minitorch.backend.primitives.scatter import index_put_add, index_put_reduce, segment_add
 from minitorch.backend.primitives.special import digamma, erf, erfc, erfinv, lgamma, polygamma
 from minitorch.backend.primitives.workspace import release_scratch
 
@@ -39,6 +39,7 @@ __all__ = [
     "erfinv",
     "forget_replacements",
     "index_put_add",
+    "index_put_reduce",
     "lgamma",
     "max_pool_backward",
     "max_pool_forward",

@@ -14,7 +14,7 @@ from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype
 
-__all__ = ["index_put_add", "segment_add"]
+__all__ = ["index_put_add", "index_put_reduce", "segment_add"]
 
 # Elements added in one call: the flat indices of so many stay in the level-2 cache.
 _CPU_CHUNK = 1 << 15
@@ -76,6 +76,32 @@ def index_put_add(array: Any, indices: Any, values: Any) -> Any:
     return array
 
 
+@primitive
+def index_put_reduce(array: Any, indices: Any, values: Any, name: str) -> Any:
+    """``array[indices] = f(array[indices], values)`` in place, ``f`` taken once for each time a place is named.
+
+    Args:
+        array: any shape; changed and returned.
+        indices: as for :func:`index_put_add`.
+        values: broadcast to the shape of ``array[indices]``.
+        name: of ``f``: ``"multiply"``, ``"maximum"`` or ``"minimum"``.
+    """
+    xp = array_module(array)
+    combine = getattr(xp, name)
+    if xp is np:
+        combine.at(array, indices, values)
+        return array
+    # CuPy has atomics for few types and none for products: the elements of each place are combined after sorting.
+    places = xp.arange(array.size).reshape(array.shape)[indices]
+    values = xp.broadcast_to(xp.asarray(values, array.dtype), places.shape).reshape(-1)
+    places, values = _sums_per_place(xp, places.reshape(-1), values, combine)
+    flat = array.reshape(-1)  # a copy if the array is not contiguous
+    flat[places] = combine(flat[places], values)
+    if not array.flags.c_contiguous:
+        array[...] = flat.reshape(array.shape)
+    return array
+
+
 def _row_numbers(xp: Any, array: Any, key: tuple[Any, ...]) -> tuple[Any, tuple[int, ...], int] | None:
     """For integer arrays in front and nothing else: each row's number, the result's shape, a row's length."""
     if not all(getattr(k, "dtype", np.dtype(object)).kind in "iu" for k in key) or len(key) > array.ndim:
@@ -106,8 +132,10 @@ def _add_rows(xp: Any, total: Any, index: Any, values: Any) -> None:
         np.add.at(flat, places, values[part].reshape(-1).astype(total.dtype, copy=False))
 
 
-def _sums_per_place(xp: Any, index: Any, values: Any) -> tuple[Any, Any]:
+def _sums_per_place(xp: Any, index: Any, values: Any, combine: Any = None) -> tuple[Any, Any]:
     """The places named, each once, and the sums of their rows; ``values`` may be changed.
+
+    ``combine`` is a function of two arrays in place of the sum.
 
     Rows are sorted by place, then neighbours in one place are added, pairs first, pairs of pairs next: as many steps as
     the longest run has binary digits, half of the rows left after each.  No atomics, so the same bits at every run.
@@ -122,6 +150,6 @@ def _sums_per_place(xp: Any, index: Any, values: Any) -> tuple[Any, Any]:
             return places, values
         odd = (xp.arange(len(places)) - starts[xp.cumsum(first) - 1]) & 1
         second = xp.flatnonzero(odd)
-        values[second - 1] += values[second]
+        values[second - 1] = (combine or xp.add)(values[second - 1], values[second])
         kept = xp.flatnonzero(odd == 0)
         places, values = places[kept], values[kept]

@@ -91,7 +91,7 @@ def batch_norm(
 
 def _move(running: Tensor, batch: Any, momentum: float) -> None:
     array = running._data
-    array += array.dtype.type(momentum) * (batch.reshape(array.shape) - array)
+    array += (batch.reshape(array.shape) - array) * array.dtype.type(momentum)
     bump_version(running)
 
 
