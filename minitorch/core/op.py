@@ -92,9 +92,9 @@ class Spec:
                     raise TypeError(f"{self.name}() got multiple values for argument '{key}'")
                 values[position] = value
             bound = tuple(values)
-        if inspect.Parameter.empty in bound:
-            missing = self.params[bound.index(inspect.Parameter.empty)]
-            raise TypeError(f"{self.name}() missing required argument '{missing}'")
+        for name, value in zip(self.params, bound):
+            if value is inspect.Parameter.empty:  # not `in`: that would compare tensors
+                raise TypeError(f"{self.name}() missing required argument '{name}'")
         return bound
 
     def source(self, name: str) -> tuple:
