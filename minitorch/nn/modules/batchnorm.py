@@ -18,6 +18,8 @@ from minitorch.nn.parameter import Parameter, UninitializedBuffer, Uninitialized
 class _NormBase(Module):
     """Weight, bias and running statistics of one value per channel.  Subclasses fix the input's ``ranks``."""
 
+    #: of the state dict: num_batches_tracked is there from version 2 on
+    _version = 2
     ranks: tuple[int, ...]
     weight: Tensor | None
     bias: Tensor | None
@@ -68,6 +70,13 @@ class _NormBase(Module):
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: dict, *args: Any) -> None:
+        """Checkpoints from before ``num_batches_tracked`` was counted leave it as it is."""
+        key = prefix + "num_batches_tracked"
+        if (local_metadata.get("version") or 1) < 2 and self.num_batches_tracked is not None and key not in state_dict:
+            state_dict[key] = self.num_batches_tracked
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
 
     def _check_input_dim(self, input: Tensor) -> None:
         shape = input._data.shape
@@ -233,14 +242,15 @@ class _LazyNorm(LazyModuleMixin):
             super().reset_parameters()  # type: ignore[misc]
 
     def initialize_parameters(self, input: Tensor) -> None:
-        if not self.has_uninitialized_params():
-            return
         if input.ndim not in self.ranks:
             wanted = " or ".join(f"{rank}D" for rank in self.ranks)
             raise ValueError(f"{type(self).__name__}: expected {wanted} input (got {input.ndim}D input)")
-        single = not self._batched_first and input.ndim == self.ranks[0]
-        with no_grad():
+        if self.num_features == 0:
+            single = not self._batched_first and input.ndim == self.ranks[0]
             self.num_features = input.shape[0 if single else 1]
+        if not self.has_uninitialized_params():  # a checkpoint was loaded, or there are none
+            return
+        with no_grad():
             shape = (self.num_features,)
             if self.affine:
                 self.weight.materialize(shape)

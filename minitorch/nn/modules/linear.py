@@ -142,3 +142,5 @@ class LazyLinear(LazyModuleMixin, Linear):
                 if self.bias is not None:
                     self.bias.materialize((self.out_features,))
                 self.reset_parameters()
+        if self.in_features == 0:  # the weight came from a checkpoint
+            self.in_features = self.weight.shape[-1]

@@ -189,7 +189,8 @@ class Tree:
     def to(self: T, *args: Any, **kwargs: Any) -> T:
         """Moves and converts all parameters and buffers.
 
-        Called as ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.  The module itself is changed and returned.  Integer buffers keep their dtype.
+        Called as ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.  The module itself is
+        changed and returned.  Integer buffers keep their dtype.
 
         Raises:
             TypeError: the dtype is not of floating point.
