@@ -6,8 +6,10 @@ A row is ``(expression, *inputs)``: a function of the library and of tensors, an
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
+import cupy_stand_in
 import numpy as np
 import pytest
 
@@ -67,6 +69,30 @@ def check(function: Callable, *inputs: np.ndarray, second: bool = True, toleranc
     for a, b in zip(mine, theirs):
         same(a, b)  # the inputs are untouched
     check_gradients(torch, function, inputs, second, tolerance)
+    if minitorch.get_default_device().type == "cpu":
+        check_on_stand_in(function, inputs, ours, tolerance)
+
+
+def check_on_stand_in(function: Callable, inputs: tuple, expected: list, tolerance: float) -> None:
+    """The same results and gradients on ``cuda``, where the stand-in for CuPy refuses what a GPU could not do."""
+    gradients = []
+    for device in ("cpu", "cuda"):
+        with cupy_stand_in.installed(), minitorch.device(device):
+            leaves = tensors(minitorch, inputs, True)
+            results = listed(function(minitorch, *leaves))
+            if device == "cuda":
+                assert len(results) == len(expected)
+                for a, b in zip(results, expected):
+                    same(a.cpu() if isinstance(a, minitorch.Tensor) else a, b, tolerance)
+            recorded = [r for r in results if isinstance(r, minitorch.Tensor) and r.requires_grad]
+            if recorded:
+                sum((r * minitorch.tensor(floats(*r.shape), dtype=r.dtype)).sum() for r in recorded).backward()
+            gradients.append([None if x.grad is None else x.grad.cpu() for x in leaves])
+    for ours, theirs in zip(*gradients):
+        if theirs is None:
+            assert ours is None
+        else:
+            same(theirs, ours, max(tolerance, 1e-10))
 
 
 def check_gradients(torch: Any, function: Callable, inputs: tuple, second: bool, tolerance: float) -> None:
@@ -216,3 +242,14 @@ def check_layer(make: Callable, *inputs: np.ndarray, tolerance: float = 1e-12) -
         assert (a.grad is None) == (b.grad is None)
         if b.grad is not None:
             same(a.grad, b.grad, max(tolerance, 1e-10))
+
+
+def public_functions(*modules: ModuleType) -> set[str]:
+    """The functions that modules define for users: as functions of the library, of ``linalg`` or as methods."""
+    places = (minitorch, minitorch.linalg, minitorch.Tensor)
+    return {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__ and any(hasattr(place, name) for place in places)
+    }
