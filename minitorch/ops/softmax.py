@@ -61,7 +61,7 @@ def _prepared(name, input, dim, dtype):
         input = input.to(dtype)
     array = input._data
     if array.dtype.kind != "f":
-        raise RuntimeError(f'"{name}" not implemented for {input.dtype}: convert with .float() or give dtype')
+        raise NotImplementedError(f'"{name}" not implemented for {input.dtype}: convert with .float() or give dtype')
     return input, wrap_dim(dim, array.ndim)
 
 
@@ -70,7 +70,7 @@ def softmax(input, dim, dtype=None):
 
     Raises:
         IndexError: no such dimension.
-        RuntimeError: the input is not of floating point (``dtype`` converts it first).
+        NotImplementedError: the input is not of floating point (``dtype`` converts it first).
 
     >>> import minitorch as torch
     >>> torch.softmax(torch.zeros(4), dim=0)

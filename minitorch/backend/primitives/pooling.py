@@ -143,7 +143,7 @@ def max_pool_gather(
     padding: Pads | None = None,
     dilation: Ints | None = None,
 ) -> Any:
-    """The elements of ``ggx`` (..., \\*input_spatial) at the places of the maxima: what backward is the transpose of."""
+    """The elements of ``ggx`` (..., \\*input_spatial) at the places of the maxima: the transpose of backward."""
     xp = array_module(ggx)
     if where.size == 0:
         return xp.empty(where.shape, ggx.dtype)

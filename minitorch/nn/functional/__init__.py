@@ -7,7 +7,6 @@ from minitorch.nn.functional.activation import (
     elu_,
     gelu,
     glu,
-    gumbel_softmax,
     hardshrink,
     hardsigmoid,
     hardswish,
@@ -15,7 +14,6 @@ from minitorch.nn.functional.activation import (
     hardtanh_,
     leaky_relu,
     leaky_relu_,
-    log_softmax,
     logsigmoid,
     mish,
     prelu,
@@ -28,8 +26,6 @@ from minitorch.nn.functional.activation import (
     selu_,
     sigmoid,
     silu,
-    softmax,
-    softmin,
     softplus,
     softshrink,
     softsign,
@@ -53,7 +49,7 @@ from minitorch.nn.functional.binary_cross_entropy import binary_cross_entropy, b
 from minitorch.nn.functional.conv import conv1d, conv2d, conv3d
 from minitorch.nn.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from minitorch.nn.functional.cross_entropy import cross_entropy, nll_loss
-from minitorch.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
+from minitorch.nn.functional.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from minitorch.nn.functional.dropout import (
     alpha_dropout,
     dropout,
@@ -108,11 +104,7 @@ from minitorch.nn.functional.pooling import (
     max_pool3d,
     max_pool3d_with_indices,
 )
+from minitorch.nn.functional.resizing import interpolate, upsample, upsample_bilinear, upsample_nearest
+from minitorch.nn.functional.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from minitorch.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
-from minitorch.nn.functional.vision import (
-    channel_shuffle,
-    interpolate,
-    pixel_shuffle,
-    pixel_unshuffle,
-    upsample,
-)
+from minitorch.nn.functional.vision import channel_shuffle, pixel_shuffle, pixel_unshuffle

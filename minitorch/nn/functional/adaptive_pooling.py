@@ -73,7 +73,7 @@ def _target_size(name: str, dims: int, input: Any, output_size: Any) -> Ints:
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * dims
     if len(given) == 1 < dims or len(given) != dims:
         raise RuntimeError(f"{name}: output_size must have {dims} elements, got {output_size}")
-    wrong = [m for m in given if m is not None and not hasattr(m, "__index__") or isinstance(m, bool)]
+    wrong = [m for m in given if not (m is None or hasattr(m, "__index__")) or isinstance(m, bool)]
     if wrong:
         raise TypeError(f"{name}: output_size must be an int or {dims} of int or None, got {output_size!r}")
     size = tuple([n if m is None else m.__index__() for n, m in zip(shape[-dims:], given)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_weight_grad
+from minitorch.backend.primitives.workspace import compute_dtype
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 
@@ -19,42 +21,38 @@ def _conv(input: Array, weight: Array, bias: Array | None, stride, padding, dila
     return conv_forward(input, weight, stride, padding, dilation, groups, bias)
 
 
-@op("ConvolutionBackward0")
-def _conv_input_grad(g: Array, weight: Array, spatial, stride, padding, dilation, groups):
-    return conv_input_grad(g, weight, spatial, stride, padding, dilation, groups)
+@op("ConvolutionBackwardBackward0")
+def _conv_input_grad(g: Array, weight: Array, input_shape, stride, padding, dilation, groups):
+    return conv_input_grad(g, weight, input_shape[2:], stride, padding, dilation, groups)
 
 
-@op("ConvolutionBackward0")
-def _conv_weight_grad(input: Array, g: Array, kernel, stride, padding, dilation, groups):
-    return conv_weight_grad(input, g, kernel, stride, padding, dilation, groups)
+@op("ConvolutionBackwardBackward0")
+def _conv_weight_grad(g: Array, input: Array, weight_shape, stride, padding, dilation, groups):
+    return conv_weight_grad(input, g, weight_shape[2:], stride, padding, dilation, groups)
 
 
-def _sum_channels(g: Tensor) -> Tensor:
-    return g.sum((0, *range(2, g._data.ndim)))
+@op("SumBackward1")
+def _sum_channels(g: Array):
+    """Sums over images and places: what the gradient of a bias is."""
+    planes = g.reshape(*g.shape[:2], math.prod(g.shape[2:])).sum(axis=2, dtype=compute_dtype(g.dtype))
+    return planes.sum(axis=0).astype(g.dtype, copy=False)
 
 
 # A convolution is linear in the input and in the weight, so the three operations are each other's derivatives.
-_conv.rules(
-    input=lambda g, weight, input_shape, stride, padding, dilation, groups: _conv_input_grad(
-        g, weight, input_shape[2:], stride, padding, dilation, groups
-    ),
-    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
-        input, g, weight_shape[2:], stride, padding, dilation, groups
-    ),
-    bias=lambda g: _sum_channels(g),
-)
+_conv.rules(input=_conv_input_grad, weight=_conv_weight_grad, bias=_sum_channels)
 _conv_input_grad.rules(
     g=lambda h, weight, stride, padding, dilation, groups: _conv(h, weight, None, stride, padding, dilation, groups),
     weight=lambda h, g, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
-        h, g, weight_shape[2:], stride, padding, dilation, groups
+        g, h, weight_shape, stride, padding, dilation, groups
     ),
 )
 _conv_weight_grad.rules(
-    input=lambda h, g, input_shape, stride, padding, dilation, groups: _conv_input_grad(
-        g, h, input_shape[2:], stride, padding, dilation, groups
-    ),
     g=lambda h, input, stride, padding, dilation, groups: _conv(input, h, None, stride, padding, dilation, groups),
+    input=lambda h, g, input_shape, stride, padding, dilation, groups: _conv_input_grad(
+        g, h, input_shape, stride, padding, dilation, groups
+    ),
 )
+_sum_channels.rules(g=lambda h, g_shape: h.reshape(1, -1, *[1] * (len(g_shape) - 2)).expand(g_shape))
 
 
 # ---- arguments
@@ -133,7 +131,8 @@ def check_shapes(dims: int, x: tuple, w: tuple, groups: int, transposed: bool) -
     name, letters = describe(w, transposed, groups), {1: "L", 2: "H, W", 3: "D, H, W"}[dims]
     if len(x) not in (dims + 1, dims + 2):
         raise RuntimeError(
-            f"{name} got input of shape {x}: expected {dims + 1} dimensions (C, {letters}) or {dims + 2} (N, C, {letters})"
+            f"{name} got input of shape {x}: expected {dims + 1} dimensions (C, {letters}) or {dims + 2} "
+            f"(N, C, {letters})"
         )
     channels = w[0] if transposed else w[1] * groups
     if x[-dims - 1] != channels:

@@ -37,9 +37,9 @@ _conv_transpose.rules(
         g, weight, None, stride, padding, dilation, groups
     ),
     weight=lambda g, input, weight_shape, stride, padding, dilation, groups: _conv_weight_grad(
-        g, input, weight_shape[2:], stride, padding, dilation, groups
+        input, g, weight_shape, stride, padding, dilation, groups
     ),
-    bias=lambda g: _sum_channels(g),
+    bias=_sum_channels,
 )
 
 

@@ -11,7 +11,7 @@ from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.nn.functional.activation import log_softmax, softmax
+from minitorch.nn.functional.softmax import log_softmax, softmax
 from minitorch.nn.functional.reduce import reduction_of
 
 

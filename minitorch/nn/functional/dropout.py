@@ -10,7 +10,7 @@ from minitorch.backend.array_module import device_index, to_device
 from minitorch.core.inplace import inplace as in_place
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.nn.functional.activation import times
+from minitorch.nn.functional.pointwise import times
 from minitorch.random import default_generator
 
 

@@ -6,6 +6,7 @@ from minitorch.backend import array_module as xp
 from minitorch.core.dtype import of_numpy
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
+from minitorch.nn.functional.refusals import require_tensor
 
 
 def _rows(array):
@@ -43,18 +44,9 @@ def _sum_rows(g: Array):
 
 
 # The map is linear in each of two operands, so the three products are each other's derivatives.
-_linear.rules(
-    input=lambda g, weight: _linear_input_grad(g, weight),
-    weight=lambda g, input: _linear_weight_grad(g, input),
-)
-_linear_input_grad.rules(
-    g=lambda h, weight: _linear(h, weight),
-    weight=lambda h, g: _linear_weight_grad(g, h),
-)
-_linear_weight_grad.rules(
-    g=lambda h, input: _linear(input, h),
-    input=lambda h, g: _linear_input_grad(g, h),
-)
+_linear.rules(input=_linear_input_grad, weight=_linear_weight_grad)
+_linear_input_grad.rules(g=_linear, weight=lambda h, g: _linear_weight_grad(g, h))
+_linear_weight_grad.rules(g=lambda h, input: _linear(input, h), input=lambda h, g: _linear_input_grad(g, h))
 _sum_rows.rules(g=lambda h, g_shape: h.expand(g_shape))
 
 
@@ -66,11 +58,7 @@ def _linear_with_bias(bias: Array, input: Array, weight: Array):
     return out
 
 
-_linear_with_bias.rules(
-    bias=lambda g: _sum_rows(g),
-    input=lambda g, weight: _linear_input_grad(g, weight),
-    weight=lambda g, input: _linear_weight_grad(g, input),
-)
+_linear_with_bias.rules(bias=_sum_rows, input=_linear_input_grad, weight=_linear_weight_grad)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -85,7 +73,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> torch.nn.functional.linear(torch.tensor([[1., 2.]]), torch.tensor([[3., 4.]]), torch.tensor([5.]))
     tensor([[16.]])
     """
-    x, w = input._data, weight._data
+    try:
+        x, w = input._data, weight._data
+    except AttributeError:
+        require_tensor(input, "linear")
+        require_tensor(weight, "linear", "weight")
+        raise
     if w.ndim != 2:
         return _linear_of_vector(input, weight, bias)
     if x.ndim == 0 or x.shape[-1] != w.shape[1]:
@@ -133,13 +126,23 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     Raises:
         RuntimeError: shapes do not fit.
     """
-    outputs, in1, in2 = weight.shape
+    for argument, tensor in (("input1", input1), ("input2", input2), ("weight", weight)):
+        require_tensor(tensor, "bilinear", argument)
+    if weight.ndim != 3:
+        raise RuntimeError(f"bilinear: weight must have 3 dimensions (out, in1, in2), got {tuple(weight.shape)}")
+    outputs, in1, in2 = weight._data.shape
     name = f"Bilinear({in1}, {in2} -> {outputs})"
-    for which, tensor, size in (("input1", input1, in1), ("input2", input2, in2)):
-        if tensor.ndim == 0 or tensor.shape[-1] != size:
+    for argument, tensor, size in (("input1", input1, in1), ("input2", input2, in2)):
+        if tensor.ndim == 0 or tensor._data.shape[-1] != size:
             raise RuntimeError(
-                f"{name} got {which} of shape {tuple(tensor.shape)}: its last dimension must be {size}"
+                f"{name} got {argument} of shape {tuple(tensor.shape)}: its last dimension must be {size}"
             )
+        if tensor._data.dtype != weight._data.dtype:
+            raise RuntimeError(
+                f"{name} got {argument} of {tensor.dtype}: its weight is {weight.dtype}; convert one of them with .to()"
+            )
+    if bias is not None and bias._data.shape != (outputs,):
+        raise RuntimeError(f"{name} got bias of shape {tuple(bias.shape)}: it must be ({outputs},)")
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(
             f"{name} got inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)}: all dimensions but the "

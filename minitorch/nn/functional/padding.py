@@ -8,6 +8,7 @@ from typing import Any
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
+from minitorch.nn.functional.refusals import require_tensor
 
 #: (before, after) for every dimension
 Pads = tuple[tuple[int, int], ...]
@@ -63,16 +64,27 @@ def _borders(axis: int, lo: int, hi: int, n: int, mode: str) -> list[tuple[tuple
     return parts + ([(_span(axis, end, end + hi), _span(axis, 0, hi))] if hi else [])
 
 
-@op("PadBackward0")
-def _repeat_pad(input: Array, pads, mode):
-    shape = tuple([n + lo + hi for n, (lo, hi) in zip(input.shape, pads)])
-    out = xp(input).empty(shape, input.dtype)
-    out[_inner(pads, input.shape)] = input
-    for axis, ((lo, hi), n) in enumerate(zip(pads, input.shape)):
-        for border, source in _borders(axis, lo, hi, n, mode):
-            # the corners are filled when the last of their axes is
-            out[border] = out[_span(axis, lo, lo + n)][source]
-    return out
+def _declare(name: str) -> Any:
+    @op(f"{name}Backward0")
+    def repeat_pad(input: Array, pads, mode):
+        shape = tuple([n + lo + hi for n, (lo, hi) in zip(input.shape, pads)])
+        out = xp(input).empty(shape, input.dtype)
+        out[_inner(pads, input.shape)] = input
+        for axis, ((lo, hi), n) in enumerate(zip(pads, input.shape)):
+            for border, source in _borders(axis, lo, hi, n, mode):
+                # the corners are filled when the last of their axes is
+                out[border] = out[_span(axis, lo, lo + n)][source]
+        return out
+
+    repeat_pad.rules(input=lambda g, pads, mode: _fold_pad(g, pads, mode))
+    return repeat_pad
+
+
+_REPEAT = {
+    (mode, dims): _declare(f"{name}{dims}D")
+    for mode, name in (("reflect", "ReflectionPad"), ("replicate", "ReplicationPad"), ("circular", "CircularPad"))
+    for dims in (1, 2, 3)
+}
 
 
 @op("PadBackward0")
@@ -90,8 +102,7 @@ def _fold_pad(g: Array, pads, mode):
     return g
 
 
-_repeat_pad.rules(input=lambda g, pads, mode: _fold_pad(g, pads, mode))
-_fold_pad.rules(g=lambda h, pads, mode: _repeat_pad(h, pads, mode))
+_fold_pad.rules(g=lambda h, pads, mode: _REPEAT[mode, 1](h, pads, mode))
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -110,7 +121,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> torch.nn.functional.pad(torch.tensor([[1., 2., 3.]]), (1, 2), mode="reflect")
     tensor([[2., 1., 2., 3., 2., 1.]])
     """
-    sizes = tuple([int(p) for p in pad])
+    require_tensor(input, "pad")
+    if not all(hasattr(p, "__index__") for p in pad):
+        raise TypeError(f"pad: argument 'pad' must be ints, got {pad!r}")
+    sizes = tuple([p.__index__() for p in pad])
     ndim, shape = input._data.ndim, input._data.shape
     if len(sizes) % 2 or len(sizes) > 2 * ndim:
         raise RuntimeError(
@@ -119,40 +133,42 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         )
     padded = len(sizes) // 2
     pads = ((0, 0),) * (ndim - padded) + tuple([sizes[i : i + 2] for i in range(len(sizes) - 2, -1, -2)])
+    if mode != "constant":
+        _check_mode(shape, pads, padded, sizes, mode, value)
+    mirrors = mode in ("reflect", "replicate")
+    target = [n + lo + hi for n, (lo, hi) in zip(shape, pads)]
+    if min(sizes, default=0) < 0:
+        inner = target if mirrors else [n + min(0, lo) + min(0, hi) for n, (lo, hi) in zip(shape, pads)]
+        if any(m < mirrors and m != n for m, n in zip(inner, shape)):
+            raise RuntimeError(f"pad: padding {list(sizes)} cuts off all there is of an input of shape {shape}")
+        begins, pads = [max(0, -lo) for lo, _ in pads], tuple([(max(lo, 0), max(hi, 0)) for lo, hi in pads])
+        if mirrors:  # what is cut off is still mirrored on the other side
+            return _crop(_REPEAT[mode, padded](input, pads, mode), begins, target)
+        input = _crop(input, begins, inner)
     if mode == "constant":
-        if any(n + lo + hi < 0 for n, (lo, hi) in zip(shape, pads)):
-            raise RuntimeError(f"pad: padding {list(sizes)} cuts more than there is off an input of shape {shape}")
-        if min(sizes, default=0) < 0:
-            begins = [max(0, -lo) for lo, _ in pads]
-            kept = [n + min(0, lo) + min(0, hi) for n, (lo, hi) in zip(shape, pads)]
-            if min(kept) < 0:
-                raise RuntimeError(f"pad: padding {list(sizes)} cuts more than there is off an input of shape {shape}")
-            input = _crop(input, begins, kept)
-            pads = tuple([(max(lo, 0), max(hi, 0)) for lo, hi in pads])
         return constant_pad(input, pads, 0 if value is None else value)
+    return _REPEAT[mode, padded](input, pads, mode)
+
+
+def _check_mode(shape: tuple, pads: Pads, padded: int, sizes: tuple, mode: str, value: float | None) -> None:
+    """Whether ``mode`` can pad so much of an input of this shape."""
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}: use constant, reflect, replicate or circular")
     if value is not None and value != 0:
-        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if padded not in (1, 2, 3) or ndim not in (padded + 1, padded + 2):
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if padded not in (1, 2, 3) or len(shape) not in (padded + 1, padded + 2):
         raise NotImplementedError(
             f"pad: mode {mode!r} pads the last 1, 2 or 3 dimensions of (C, ...) or (N, C, ...), got {list(sizes)} for "
             f"an input of shape {shape}"
         )
-    _check_room(shape, pads, mode)
-    if min(sizes) < 0:
-        input = _crop(input, [max(0, -lo) for lo, _ in pads], [n + min(0, lo) + min(0, hi) for n, (lo, hi) in zip(shape, pads)])
-        pads = tuple([(max(lo, 0), max(hi, 0)) for lo, hi in pads])
-    return _repeat_pad(input, pads, mode)
-
-
-def _check_room(shape: tuple, pads: Pads, mode: str) -> None:
     for axis, (n, (lo, hi)) in enumerate(zip(shape, pads)):
+        if not lo and not hi:
+            continue
         most = n - 1 if mode == "reflect" else n
         if mode != "replicate" and max(lo, hi) > most:
             raise RuntimeError(
                 f"pad: padding ({lo}, {hi}) of dimension {axis} must be at most {most} for mode {mode!r}: the input "
                 f"has shape {shape}"
             )
-        if n == 0 and (lo or hi):
+        if n == 0:
             raise RuntimeError(f"pad: mode {mode!r} cannot pad the empty dimension {axis} of an input of shape {shape}")

@@ -1,4 +1,7 @@
-"""Smooth activation functions from their value, derivative and second derivative."""
+"""The operations behind activation functions, made from value and derivative (and second derivative, if smooth).
+
+The parameters of an operation are one tuple, its last argument.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +15,133 @@ from minitorch.backend import array_module as xp
 from minitorch.backend.primitives import special
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
+from minitorch.ops.joining import cat
+
+
+@op("MulBackward0")
+def times(input: Array, factor):
+    """``input`` times an array outside the graph."""
+    return input * factor
+
+
+times.rules(input=times)
+
+# ---- straight pieces
+
+
+def straight(name: str, node: str, value: Callable, gradient: Callable, kinds: str = "f") -> Callable[..., Tensor]:
+    """The operation ``value(lib, x, *params)`` on arrays of the library ``lib``; ``gradient(lib, g, x, *params)``.
+
+    The derivative is constant between kinks, so it has one by ``g`` alone, which is itself.
+    """
+
+    def function(input: Array, params):
+        return value(xp(input), input, *params)
+
+    def backward(g: Array, input: Array, params):
+        return gradient(xp(g), g, input, *params)
+
+    function.__name__ = name
+    operation = op(node, kinds=kinds)(function)
+    derivative = op(node.replace("Backward0", "BackwardBackward0"))(backward)
+    operation.rules(input=derivative)
+    derivative.rules(g=derivative)
+    return operation
+
+
+leaky_relu = straight(
+    "leaky_relu",
+    "LeakyReluBackward0",
+    lambda lib, x, slope: lib.where(x > 0, x, x * slope),
+    lambda lib, g, x, slope: lib.where(x > 0, g, g * slope),
+)
+hardtanh = straight(
+    "hardtanh",
+    "HardtanhBackward0",
+    lambda lib, x, low, high: lib.clip(x, low, high),
+    lambda lib, g, x, low, high: lib.where((x > low) & (x < high), g, g.dtype.type(0)),
+    kinds="iuf",
+)
+threshold = straight(
+    "threshold",
+    "ThresholdBackward0",
+    lambda lib, x, threshold, value: lib.where(x <= threshold, x.dtype.type(value), x),
+    lambda lib, g, x, threshold, value: lib.where(x <= threshold, g.dtype.type(0), g),
+    kinds="iuf",
+)
+hardshrink = straight(
+    "hardshrink",
+    "HardshrinkBackward0",
+    lambda lib, x, lambd: lib.where(abs(x) <= lambd, x.dtype.type(0), x),
+    lambda lib, g, x, lambd: lib.where(abs(x) <= lambd, g.dtype.type(0), g),
+)
+softshrink = straight(
+    "softshrink",
+    "SoftshrinkBackward0",
+    lambda lib, x, lambd: x - lib.clip(x, -lambd, lambd),
+    lambda lib, g, x, lambd: lib.where(abs(x) <= lambd, g.dtype.type(0), g),
+)
+hardsigmoid = straight(
+    "hardsigmoid",
+    "HardsigmoidBackward0",
+    lambda lib, x: lib.clip(x + 3, 0, 6) / 6,
+    lambda lib, g, x: lib.where(abs(x) < 3, g * g.dtype.type(1 / 6), g.dtype.type(0)),
+)
+
+
+@op("RreluWithNoiseBackward0", kinds="f")
+def rrelu(input: Array, factor):
+    return input * factor
+
+
+rrelu.rules(input=times)
+
+
+@op("PreluKernelBackward0", promote="common", numbers="none", kinds="f")
+def prelu(input: Array, weight: Array):
+    return xp(input).where(input > 0, input, input * weight)
+
+
+@op("PreluKernelBackwardBackward0", promote="common")
+def _prelu_grad(g: Array, weight: Array, positive):
+    return xp(g).where(positive, g, g * weight)
+
+
+prelu.rules(
+    input=lambda g, input, weight: _prelu_grad(g, weight, input._data > 0),
+    weight=lambda g, input: times(g * input, input._data <= 0),
+)
+_prelu_grad.rules(
+    g=lambda h, weight, positive: _prelu_grad(h, weight, positive),
+    weight=lambda h, g, positive: times(h * g, ~positive),
+)
+
+# ---- smooth ones
 
 
 def smooth(name: str, node: str, value: Callable, slope: Callable, curvature: Callable) -> Callable[..., Tensor]:
-    """The operation ``value(lib, x, *params)``; ``slope`` is its derivative.  Both work on arrays of the library ``lib``.
+    """The operation ``value(lib, x, *params)``; ``slope`` is its derivative, on arrays of the library ``lib`` as well.
 
     ``curvature(x, *params)`` is the second derivative, in operations on Tensors: it can be differentiated further.
     float16 is computed in float32: the steps in between would lose digits, and NumPy's float16 is slow.
     """
 
     def function(input: Array, params):
-        with np.errstate(all="ignore"):
-            if input.dtype.itemsize == 2:
-                return value(xp(input), input.astype(np.float32), *params).astype(input.dtype)
-            return value(xp(input), input, *params)
+        if input.dtype.itemsize == 2:
+            return value(xp(input), input.astype(np.float32), *params).astype(input.dtype)
+        return value(xp(input), input, *params)
 
     def gradient(g: Array, input: Array, params):
-        with np.errstate(all="ignore"):
-            if input.dtype.itemsize == 2:
-                return (slope(xp(input), input.astype(np.float32), *params) * g).astype(input.dtype)
-            return slope(xp(input), input, *params) * g
+        if input.dtype.itemsize == 2:
+            return (slope(xp(input), input.astype(np.float32), *params) * g).astype(input.dtype)
+        return slope(xp(input), input, *params) * g
 
     function.__name__ = name
-    operation = op(node)(function)
+    operation = op(node, kinds="f")(function)
     derivative = op(node.replace("Backward0", "BackwardBackward0"))(gradient)
-    operation.rules(input=lambda g, input, params: derivative(g, input, params))
+    operation.rules(input=derivative)
     derivative.rules(
-        g=lambda h, input, params: derivative(h, input, params),
+        g=derivative,
         input=lambda h, g, input, params: h * g * curvature(input, *params),
     )
     return operation
@@ -62,7 +165,7 @@ def where_mask(x: Tensor, mask: Any) -> Tensor:
 
 # ---- x·Φ(x) and its relatives
 
-_silu = smooth(
+silu = smooth(
     "silu",
     "SiluBackward0",
     lambda lib, x: x * logistic(lib, x),
@@ -81,7 +184,7 @@ def _silu_curvature(x: Tensor, s: Tensor) -> Tensor:
 
 _ROOT_HALF = math.sqrt(0.5)
 _DENSITY = 1 / math.sqrt(2 * math.pi)
-_gelu = smooth(
+gelu = smooth(
     "gelu",
     "GeluBackward0",
     lambda lib, x: x * (0.5 + 0.5 * special.erf(x * _ROOT_HALF)),
@@ -105,7 +208,7 @@ def _gelu_tanh_curvature(x: Tensor) -> Tensor:
     return (1 - t * t) * (first + x * (0.5 * second - t * first * first))
 
 
-_gelu_tanh = smooth(
+gelu_tanh = smooth(
     "gelu",
     "GeluBackward0",
     lambda lib, x: 0.5 * x * (1 + lib.tanh(_K * x * (1 + _CUBIC * (x * x)))),
@@ -121,12 +224,12 @@ def _mish_slope(lib: Any, x: Any) -> Any:
 
 def _mish_curvature(x: Tensor) -> Tensor:
     s = x.sigmoid()
-    t = _softplus(x, (1.0, math.inf)).tanh()
+    t = softplus(x, (1.0, math.inf)).tanh()
     first = s * (1 - t * t)
     return 2 * first + x * first * (1 - s - 2 * t * s)
 
 
-_mish = smooth("mish", "MishBackward0", lambda lib, x: x * lib.tanh(log1p_exp(lib, x)), _mish_slope, _mish_curvature)
+mish = smooth("mish", "MishBackward0", lambda lib, x: x * lib.tanh(log1p_exp(lib, x)), _mish_slope, _mish_curvature)
 
 # ---- soft steps and ramps
 
@@ -136,7 +239,7 @@ def _softplus_curvature(x: Tensor, beta: float, threshold: float) -> Tensor:
     return s * (1 - s) * beta * where_mask(x, x._data * beta <= threshold)
 
 
-_softplus = smooth(
+softplus = smooth(
     "softplus",
     "SoftplusBackward0",
     lambda lib, x, beta, threshold: lib.where(x * beta > threshold, x, log1p_exp(lib, x * beta) / beta),
@@ -144,7 +247,7 @@ _softplus = smooth(
     _softplus_curvature,
 )
 
-_logsigmoid = smooth(
+logsigmoid = smooth(
     "logsigmoid",
     "LogSigmoidBackward0",
     lambda lib, x: -log1p_exp(lib, -x),
@@ -152,7 +255,7 @@ _logsigmoid = smooth(
     lambda x: -(x.sigmoid() * (-x).sigmoid()),
 )
 
-_softsign = smooth(
+softsign = smooth(
     "softsign",
     "SoftsignBackward0",
     lambda lib, x: x / (1 + lib.abs(x)),
@@ -179,18 +282,36 @@ def _elu_curvature(x: Tensor, alpha: float, scale: float, rate: float) -> Tensor
     return (x * below * rate).exp() * below * (alpha * scale * rate * rate)
 
 
-_elu = smooth("elu", "EluBackward0", _elu_value, _elu_slope, _elu_curvature)
-_celu = smooth("celu", "CeluBackward0", _elu_value, _elu_slope, _elu_curvature)
+elu = smooth("elu", "EluBackward0", _elu_value, _elu_slope, _elu_curvature)
+celu = smooth("celu", "CeluBackward0", _elu_value, _elu_slope, _elu_curvature)
 
 
 def _hardswish_slope(lib: Any, x: Any) -> Any:
     return lib.where(x < 3, lib.where(x > -3, x / 3 + x.dtype.type(0.5), x.dtype.type(0)), x.dtype.type(1))
 
 
-_hardswish = smooth(
+hardswish = smooth(
     "hardswish",
     "HardswishBackward0",
     lambda lib, x: x * lib.clip(x + 3, 0, 6) / 6,
     _hardswish_slope,
     lambda x: where_mask(x, (x._data > -3) & (x._data < 3)) * (1 / 3),
 )
+
+
+# ---- gates
+
+
+@op("GluBackward0", kinds="f")
+def glu(input: Array, axis):
+    first, second = xp(input).split(input, 2, axis)
+    return first * logistic(xp(input), second)
+
+
+def _glu_grad(g: Tensor, input: Tensor, axis: int) -> Tensor:
+    first, second = input.chunk(2, axis)
+    gate = second.sigmoid()
+    return cat([g * gate, g * first * gate * (1 - gate)], axis)
+
+
+glu.rules(input=_glu_grad)

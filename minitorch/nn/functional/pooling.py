@@ -21,49 +21,34 @@ def _declare(dims: int) -> tuple[Any, Any]:
     def max_pool_op(input: Array, kernel, stride, padding, dilation, ceil_mode):
         return primitive.max_pool_forward(input, kernel, stride, padding, dilation, ceil_mode, "compact")
 
-    max_pool_op.rules(
-        input=lambda g, input_shape, kernel, stride, padding, dilation, aux: _max_pool_grad(
-            g, aux, input_shape[-dims:], kernel, stride, padding, dilation
-        )
-    )
+    max_pool_op.rules(input=_max_pool_grad)
 
     @op(f"AvgPool{dims}DBackward0")
     def avg_pool_op(input: Array, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
         return primitive.avg_pool_forward(input, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
-    avg_pool_op.rules(
-        input=lambda g, input_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor: _avg_pool_grad(
-            g, input_shape[-dims:], kernel, stride, padding, ceil_mode, count_include_pad, divisor
-        )
-    )
+    avg_pool_op.rules(input=_avg_pool_grad)
     return max_pool_op, avg_pool_op
 
 
 @op("MaxPoolBackwardBackward0")
-def _max_pool_grad(g: Array, where, spatial, kernel, stride, padding, dilation):
-    return primitive.max_pool_backward(g, where, spatial, kernel, stride, padding, dilation)
+def _max_pool_grad(g: Array, aux, input_shape, kernel, stride, padding, dilation):
+    return primitive.max_pool_backward(g, aux, input_shape[-len(kernel) :], kernel, stride, padding, dilation)
 
 
 @op("MaxPoolBackwardBackward0")
-def _max_pool_gather(h: Array, where, spatial, kernel, stride, padding, dilation):
-    return primitive.max_pool_gather(h, where, spatial, kernel, stride, padding, dilation)
+def _max_pool_gather(h: Array, aux, input_shape, kernel, stride, padding, dilation):
+    return primitive.max_pool_gather(h, aux, input_shape[-len(kernel) :], kernel, stride, padding, dilation)
 
 
 @op("AvgPoolBackwardBackward0")
-def _avg_pool_grad(g: Array, spatial, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    return primitive.avg_pool_backward(g, spatial, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+def _avg_pool_grad(g: Array, input_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
+    how = (kernel, stride, padding, ceil_mode, count_include_pad, divisor)
+    return primitive.avg_pool_backward(g, input_shape[-len(kernel) :], *how)
 
 
-_max_pool_grad.rules(
-    g=lambda h, where, spatial, kernel, stride, padding, dilation: _max_pool_gather(
-        h, where, spatial, kernel, stride, padding, dilation
-    )
-)
-_max_pool_gather.rules(
-    h=lambda g, where, spatial, kernel, stride, padding, dilation: _max_pool_grad(
-        g, where, spatial, kernel, stride, padding, dilation
-    )
-)
+_max_pool_grad.rules(g=_max_pool_gather)
+_max_pool_gather.rules(h=_max_pool_grad)
 _avg_pool_grad.rules(
     g=lambda h, kernel, stride, padding, ceil_mode, count_include_pad, divisor: _AVG_POOL[len(kernel)](
         h, kernel, stride, padding, ceil_mode, count_include_pad, divisor
@@ -123,8 +108,8 @@ def _arguments(
     out = primitive.pool_output_shape(shape[-dims:], kernels, strides, pads, dilations, ceil_mode)
     if min(out) < 1 or 0 in shape[1:]:
         raise RuntimeError(
-            f"{name} got input of shape {shape}: with kernel_size={kernels}, stride={strides} the output's spatial size "
-            f"would be {out}, which is too small; use a smaller window or fewer layers that shrink the input"
+            f"{name} got input of shape {shape}: with kernel_size={kernels}, stride={strides} the output's spatial "
+            f"size would be {out}, which is too small; use a smaller window or fewer layers that shrink the input"
         )
     return kernels, strides, pads, dilations
 

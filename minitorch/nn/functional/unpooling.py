@@ -47,7 +47,8 @@ def _unpooled_size(shape: Ints, kernel: Ints, stride: Ints, padding: Ints, outpu
     size = tuple(output_size)
     if len(size) not in (dims, dims + 2) and len(size) != len(shape):
         raise ValueError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of {len(size)}"
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of "
+            f"{len(size)}"
         )
     size = size[-dims:]
     for axis, (n, low, s) in enumerate(zip(size, least, stride)):
