@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from minitorch import autograd, cuda, methods, nn, optim, return_types
+from minitorch import autograd, cuda, linalg, methods, nn, optim, return_types
 from minitorch.autograd import (
     enable_grad,
     inference_mode,
@@ -309,7 +309,20 @@ from minitorch.ops.quantiles import kthvalue, median, mode, nanmedian, nanquanti
 from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
 from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
 from minitorch.ops.sorting import argsort, msort, sort, topk
-from minitorch.ops.variance import std, std_mean, var, var_mean
+from minitorch.ops.decompositions import cholesky, pinverse, qr, svd
+from minitorch.ops.einsum import einsum, tensordot
+from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron
+from minitorch.ops.solving import (
+    cholesky_inverse,
+    cholesky_solve,
+    det,
+    inverse,
+    logdet,
+    matrix_exp,
+    matrix_power,
+    slogdet,
+)
+from minitorch.ops.variance import corrcoef, cov, std, std_mean, var, var_mean
 from minitorch.ops.scatter_reduce import scatter_reduce
 from minitorch.ops.shape import (
     atleast_1d,

@@ -34,7 +34,7 @@ def check_not_empty(name, array, axes, named):
 # ---- without a place
 
 
-def _divided(g, input, out, axes, keepdim):
+def divided_evenly(g, input, out, axes, keepdim):
     """The gradient by an extreme, evenly divided among the elements that are it."""
     a, shape = input._data, input._data.shape
     if axes is None:
@@ -70,9 +70,9 @@ def _amin(input: Array, axes, keepdim):
 
 
 for _whole in (_max_all, _min_all):
-    _whole.rules(input=lambda g, input, out: _divided(g, input, out, None, False))
+    _whole.rules(input=lambda g, input, out: divided_evenly(g, input, out, None, False))
 for _axes in (_amax, _amin):
-    _axes.rules(input=lambda g, input, out, axes, keepdim: _divided(g, input, out, axes, keepdim))
+    _axes.rules(input=lambda g, input, out, axes, keepdim: divided_evenly(g, input, out, axes, keepdim))
 
 
 def _over(function, name, input, dim, keepdim):
@@ -223,7 +223,7 @@ def _place(name, input, dim, keepdim):
 
 @keywords
 def argmax(input, dim=None, keepdim=False):
-    """Where the largest element is: in the flattened tensor, or along ``dim`` (an int).  The first of equal ones; int64.
+    """Where the largest element is: in the flattened tensor, or along ``dim`` (an int); of equal ones the first; int64.
 
     Raises:
         IndexError: the dimension is empty.
@@ -237,7 +237,7 @@ def argmax(input, dim=None, keepdim=False):
 
 @keywords
 def argmin(input, dim=None, keepdim=False):
-    """Where the smallest element is: in the flattened tensor, or along ``dim`` (an int).  The first of equal ones; int64.
+    """Where the smallest element is: in the flattened tensor, or along ``dim`` (an int); of equal ones the first.
 
     Raises:
         IndexError: the dimension is empty.

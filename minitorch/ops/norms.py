@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.core.dtype import as_dtype
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import wrap
 from minitorch.ops.dims import reduced_axes
@@ -78,6 +79,11 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """
     check_float(x, "linalg.vector_norm")
     if dtype is not None:
+        if as_dtype(dtype).itemsize < x.dtype.itemsize:
+            raise RuntimeError(
+                f"linalg.vector_norm: the dtype of the input ({x.dtype}) should be convertible without narrowing to the "
+                f"specified dtype ({dtype})"
+            )
         x = x.to(dtype)
     array = x._data
     axes = reduced_axes(dim, array.ndim)

@@ -71,6 +71,7 @@ def _sum(input: Array, axes, keepdim):
     return sum_array(input, axes, keepdim)
 
 
+_sum_all.spec.name = "sum"  # for its messages
 _sum_all.rules(input=lambda g, input_shape: g.expand(input_shape))
 _sum.rules(input=lambda g, input_shape, axes, keepdim: spread(g, input_shape, axes, keepdim))
 
@@ -306,22 +307,20 @@ def _logsumexp(input: Array, axes, keepdim):
 def _logsumexp_array(input, axes, keepdim):
     lib = xp(input)
     if count_of(input.shape, axes) == 0:
-        return input.max(axis=axes, keepdims=keepdim, initial=-math.inf)
+        return sum_array(input, axes, keepdim) - math.inf
     top = input.max(axis=axes, keepdims=True)
     # an infinite maximum must not be subtracted from itself
     top = lib.where(lib.isinf(top), top.dtype.type(0), top)
     out = lib.exp(input - top).sum(axis=axes, keepdims=True)
     with np.errstate(divide="ignore"):
-        lib.log(out, out=out)
-    out += top
+        out = lib.log(out) + top
     return out if keepdim else out.squeeze(axes)
 
 
 def _logsumexp_grad(g, input, out, axes, keepdim):
-    shape = input._data.shape
     if not keepdim:
-        g, out = kept_dims(g, shape, axes), kept_dims(out, shape, axes)
-    return g * (input - out.masked_fill(wrap(xp(out._data).isinf(out._data)), 0)).exp()
+        g, out = kept_dims(g, input._data.shape, axes), kept_dims(out, input._data.shape, axes)
+    return g * (input - out).exp()
 
 
 _logsumexp.rules(input=_logsumexp_grad)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.core.dtype import default_dtype
 from minitorch.core.op import Array, op
-from minitorch.core.tensor import wrap
+from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.dims import reduced_axes
 from minitorch.ops.keywords import keywords
 from minitorch.ops.reduction import count_of, mean_array, spread, sum_array
@@ -17,17 +19,24 @@ from minitorch.ops.reduction import count_of, mean_array, spread, sum_array
 def _moments(input, axes, correction):
     """(variance, mean) as arrays with the reduced axes kept.
 
-    Two passes, as the difference of the mean square and the squared mean would lose all digits of a large mean.
+    Deviations are squared, as the difference of mean square and squared mean would lose all digits of a large mean.
+    Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", The American
+    Statistician 37 (1983), the corrected two-pass algorithm.
     """
     dtype = input.dtype
     if dtype.itemsize == 2:
         variance, mean = _moments(input.astype(np.float32), axes, correction)
         return variance.astype(dtype), mean.astype(dtype)
+    count = count_of(input.shape, axes)
     mean = mean_array(input, axes, True)
     deviation = input - mean
+    # what the mean lost to rounding shows in the sum of the deviations, and is taken out again
+    lost = sum_array(deviation, axes, True)
     deviation *= deviation
     total = sum_array(deviation, axes, True)
-    freedom = count_of(input.shape, axes) - correction
+    if count:
+        total -= lost * lost / float(count)
+    freedom = count - correction
     if freedom > 0:
         total /= float(freedom)
     else:
@@ -57,9 +66,7 @@ _var.rules(input=_var_grad)
 
 @op("StdBackward0")
 def _std(input: Array, axes, correction, keepdim):
-    variance = _moments(input, axes, correction)[0]
-    xp(input).sqrt(variance, out=variance)
-    return _shaped(variance, axes, keepdim)
+    return _shaped(xp(input).sqrt(_moments(input, axes, correction)[0]), axes, keepdim)
 
 
 def _std_grad(g, input, out, axes, correction, keepdim):
@@ -146,3 +153,91 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """``(std, mean)``; arguments as those of :func:`var`."""
     axes, correction, keepdim = _arguments("std_mean", input, dim, unbiased, keepdim, correction)
     return _std(input, axes, correction, keepdim), input.mean(axes, keepdim=keepdim)
+
+
+# ---- several variables
+
+
+def _weights(name: str, weights: Any, observations: int, kind: str) -> Tensor:
+    array = weights._data
+    if array.ndim > 1:
+        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {array.ndim}")
+    if array.dtype.kind not in kind:
+        wanted = "floating point" if kind == "f" else "integral"
+        raise RuntimeError(f"cov(): expected {name} to have {wanted} dtype but got {weights.dtype}")
+    if array.size != observations:
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+            f"{array.size} != {observations}"
+        )
+    if (array < 0).any():
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+    return weights.reshape(-1)
+
+
+def cov(input, *, correction=1, fweights=None, aweights=None):
+    """The covariance matrix of variables (rows) over observations (columns); a vector is one variable.
+
+    Args:
+        correction: taken from the number of observations: 1 for the unbiased estimate.
+        fweights: (n,) integers: how often each observation was made.
+        aweights: (n,) floats: the weight of each observation.
+
+    Raises:
+        RuntimeError: more than two dimensions, or unfit weights.
+
+    >>> import minitorch as torch
+    >>> torch.cov(torch.tensor([[0., 1., 2.], [4., 2., 0.]]))
+    tensor([[ 1., -2.],
+            [-2.,  4.]])
+    """
+    array = input._data
+    if array.ndim > 2:
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {array.ndim} dimensions"
+        )
+    if array.dtype.kind != "f":
+        input = input.to(default_dtype())
+    x = input.reshape(1, -1) if array.ndim < 2 else input
+    count = x._data.shape[1]
+    weights = None
+    if fweights is not None:
+        weights = _weights("fweights", fweights, count, "iu").to(x.dtype)
+    if aweights is not None:
+        given = _weights("aweights", aweights, count, "f").to(x.dtype)
+        weights = given if weights is None else weights * given
+    if weights is None:
+        x, freedom = x - x.mean(1, keepdim=True), count - correction
+        weighted = x
+    else:
+        total = weights.sum()
+        x = x - ((x * weights).sum(1, keepdim=True) / total)
+        weighted = x * weights
+        freedom = total - (correction if aweights is None else correction * (weights * given).sum() / total)
+    # too few observations divide by zero
+    freedom = freedom.clamp(min=0) if isinstance(freedom, Tensor) else float(max(freedom, 0))
+    out = x @ weighted.mT / freedom
+    return out.squeeze() if array.ndim < 2 else out
+
+
+def corrcoef(input):
+    """Pearson's correlation coefficients of variables (rows) over observations (columns).
+
+    Raises:
+        RuntimeError: more than two dimensions.
+
+    >>> import minitorch as torch
+    >>> torch.corrcoef(torch.tensor([[0., 1., 2.], [4., 2., 0.]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if input._data.ndim > 2:
+        raise RuntimeError(
+            "corrcoef(): expected input to have two or fewer dimensions but got an input with "
+            f"{input._data.ndim} dimensions"
+        )
+    c = cov(input)
+    if c._data.ndim == 0:
+        return c / c
+    deviation = c.diagonal().sqrt()
+    return (c / deviation.unsqueeze(-1) / deviation.unsqueeze(0)).clip(-1, 1)
