@@ -9,12 +9,14 @@ from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.activation import logsigmoid
 from minitorch.nn.functional.loss import declare_loss
 from minitorch.nn.functional.pointwise import log1p_exp
-from minitorch.nn.functional.reduce import matched, of_equal_size, reduction_of
+from minitorch.nn.functional.reduce import matched, reduction_of, same_shape
 
 
 def _log_clamped(lib: Any, x: Any) -> Any:
     """log(x), at least -100: a wrong certainty costs much but not infinity."""
-    return lib.log(lib.maximum(x, math.exp(-100) if x.dtype.itemsize > 4 else 1e-44).astype(x.dtype, copy=False)).clip(-100)
+    return lib.log(lib.maximum(x, math.exp(-100) if x.dtype.itemsize > 4 else 1e-44).astype(x.dtype, copy=False)).clip(
+        -100
+    )
 
 
 def _bce(lib: Any, x: Any, t: Any, weight: Any) -> Any:
@@ -48,17 +50,39 @@ def binary_cross_entropy(
 
     Raises:
         ValueError: target and input differ in shape.
-        RuntimeError: an input outside [0, 1].
+        RuntimeError: they differ in dtype, or one has an element outside [0, 1].
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    input, target = of_equal_size("binary_cross_entropy", input, target)
-    x = input._data
-    if x.size and not (float(x.min()) >= 0 and float(x.max()) <= 1):
+    same_shape("binary_cross_entropy", input, target)
+    if target._data.dtype != input._data.dtype:
         raise RuntimeError(
-            f"binary_cross_entropy: all elements of input should be between 0 and 1, got {float(x.min())} to "
-            f"{float(x.max())}; use binary_cross_entropy_with_logits for scores"
+            f"binary_cross_entropy: Found dtype {target.dtype} of the target but expected {input.dtype}, that of the "
+            f"input; use target.to({input.dtype})"
         )
-    return _binary_cross_entropy(input, target, (None if weight is None else weight._data,), reduction)
+    _check_probabilities("input", input._data, "; use binary_cross_entropy_with_logits for scores")
+    _check_probabilities("target", target._data, "")
+    return _binary_cross_entropy(input, target, (_factors("binary_cross_entropy", "weight", input, weight),), reduction)
+
+
+def _check_probabilities(what: str, x: Any, remedy: str) -> None:
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise RuntimeError(
+            f"binary_cross_entropy: all elements of {what} should be between 0 and 1, got {float(x.min())} to "
+            f"{float(x.max())}{remedy}"
+        )
+
+
+def _factors(name: str, what: str, input: Tensor, weight: Tensor | None) -> Any:
+    """The array of ``weight``, in the dtype of the input.
+
+    Raises:
+        TypeError: no tensor.
+        RuntimeError, ValueError: it cannot be repeated to the shape of the input.
+    """
+    if weight is None:
+        return None
+    matched(name, input, weight, what, silent=True)
+    return weight._data.astype(input._data.dtype, copy=False)
 
 
 def _logits_loss(lib: Any, x: Any, t: Any, weight: Any, positive: Any) -> Any:
@@ -105,12 +129,13 @@ def binary_cross_entropy_with_logits(
 
     Raises:
         ValueError: target and input differ in shape.
+        RuntimeError: one is not of floating point.
     """
+    name = "binary_cross_entropy_with_logits"
     reduction = reduction_of(size_average, reduce, reduction)
-    input, target = of_equal_size("binary_cross_entropy_with_logits", input, target)
-    arrays = []
-    for what, tensor in (("weight", weight), ("pos_weight", pos_weight)):
-        if tensor is not None:
-            matched("binary_cross_entropy_with_logits", input, tensor, what, silent=True)
-        arrays.append(None if tensor is None else tensor._data.astype(input._data.dtype, copy=False))
-    return _with_logits(input, target, tuple(arrays), reduction)
+    same_shape(name, input, target)
+    if target._data.dtype.kind != "f":
+        raise RuntimeError(f"{name}: expected a target of floating point, got {target.dtype}; use target.float()")
+    input, target = matched(name, input, target)
+    factors = _factors(name, "weight", input, weight), _factors(name, "pos_weight", input, pos_weight)
+    return _with_logits(input, target, factors, reduction)

@@ -1,7 +1,7 @@
 """Losses that compare an input with a target element by element.
 
-Each is an operation with its reduction inside; the derivatives by input and target are written in operations on Tensors,
-so they can be differentiated again.
+Each is an operation with its reduction inside; the derivatives by input and target are written in operations on
+Tensors, so they can be differentiated again.
 """
 
 from __future__ import annotations
@@ -10,34 +10,51 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.nn.functional.activation import logsigmoid
+from minitorch.nn.functional.pointwise import log1p_exp
 from minitorch.nn.functional.reduce import (
+    REDUCTIONS,
     matched,
     per_element,
     reduce_tensor,
     reduced,
     reduction_of,
     weighted,
+    weighted_mean,
 )
 
 
-def declare_loss(name: str, value: Callable, by_input: Callable, by_target: Callable) -> Callable[..., Tensor]:
-    """The loss ``value(lib, input, target, *params)`` on arrays, with its derivatives on Tensors."""
+def declare_loss(names: str, value: Callable, by_input: Callable, by_target: Callable) -> Callable[..., Tensor]:
+    """The loss ``value(lib, input, target, *params)`` on arrays, with its derivatives on Tensors.
 
-    @op(name)
-    def loss(input: Array, target: Array, params, reduction):
-        return reduced(value(xp(input), input, target, *params), reduction)
+    Args:
+        names: of the graph node: one, or those for the reductions "none", "mean" and "sum".
+    """
 
-    loss.rules(
-        input=lambda g, input, target, params, reduction: per_element(g, reduction, input)
-        * by_input(input, target, *params),
-        target=lambda g, input, target, params, reduction: per_element(g, reduction, input)
-        * by_target(input, target, *params),
-    )
-    return loss
+    def declare(name: str) -> Callable[..., Tensor]:
+        @op(name)
+        def loss(input: Array, target: Array, params, reduction):
+            return reduced(value(xp(input), input, target, *params), reduction)
+
+        loss.rules(
+            input=lambda g, input, target, params, reduction: (
+                per_element(g, reduction, input) * by_input(input, target, *params)
+            ),
+            target=lambda g, input, target, params, reduction: (
+                per_element(g, reduction, input) * by_target(input, target, *params)
+            ),
+        )
+        return loss
+
+    declared = [declare(name) for name in names.split()]
+    if len(declared) == 1:
+        return declared[0]
+    by_reduction = dict(zip(REDUCTIONS, declared))
+    return lambda input, target, params, reduction: by_reduction[reduction](input, target, params, reduction)
 
 
 # ---- squares
@@ -47,7 +64,8 @@ def declare_loss(name: str, value: Callable, by_input: Callable, by_target: Call
 def _mse_loss(input: Array, target: Array, reduction):
     difference = input - target
     if reduction == "none":
-        return xp(input).square(difference, out=difference)
+        difference *= difference
+        return difference
     flat = difference.reshape(-1)
     if flat.dtype.itemsize == 2:  # sums of float16 overflow
         total = xp(input).square(flat, dtype="f4").sum()
@@ -107,7 +125,7 @@ def mse_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     input, target = matched("mse_loss", input, target)
     if weight is not None:
-        return weighted("mse_loss", _mse_loss(input, target, "none"), weight, reduction)
+        return weighted_mean("mse_loss", _mse_loss(input, target, "none"), weight, reduction)
     return _mse_loss(input, target, reduction)
 
 
@@ -115,7 +133,7 @@ def mse_loss(
 
 
 _l1_loss = declare_loss(
-    "L1LossBackward0",
+    "AbsBackward0 MeanBackward0 SumBackward0",
     lambda lib, x, t: lib.abs(x - t),
     lambda x, t: (x - t).sign(),
     lambda x, t: (t - x).sign(),
@@ -134,7 +152,7 @@ def l1_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     input, target = matched("l1_loss", input, target)
     if weight is not None:
-        return weighted("l1_loss", _l1_loss(input, target, (), "none"), weight, reduction)
+        return weighted_mean("l1_loss", _l1_loss(input, target, (), "none"), weight, reduction)
     return _l1_loss(input, target, (), reduction)
 
 
@@ -190,25 +208,30 @@ def huber_loss(
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     input, target = matched("huber_loss", input, target)
     if weight is not None:
-        return weighted("huber_loss", _huber_loss(input, target, (delta,), "none"), weight, reduction)
+        return reduce_tensor(weighted("huber_loss", _huber_loss(input, target, (delta,), "none"), weight), reduction)
     return _huber_loss(input, target, (delta,), reduction)
 
 
 # ---- distributions
 
 
-def _kl(lib: Any, x: Any, t: Any, log_target: bool) -> Any:
-    if log_target:
-        return lib.exp(t) * (t - x)
-    positive = t > 0  # 0·log 0 is 0
-    return lib.where(positive, t * (lib.log(lib.where(positive, t, 1)) - x), x.dtype.type(0))
+def _entropy(lib: Any, t: Any) -> Any:
+    """``t·log(t)``, zero at zero."""
+    with np.errstate(invalid="ignore"):
+        return t * lib.log(lib.where(t == 0, 1, t))
 
 
 _kl_div = declare_loss(
-    "KlDivBackward0",
-    _kl,
-    lambda x, t, log_target: -t.exp() if log_target else -t * wrap((t._data > 0).astype(t._data.dtype)),
-    lambda x, t, log_target: t.exp() * (t - x + 1) if log_target else t.log() + 1 - x,
+    "SubBackward0 MeanBackward0 SumBackward0",
+    lambda lib, x, t: _entropy(lib, t) - t * x,
+    lambda x, t: -t,
+    lambda x, t: t.log() + 1 - x,
+)
+_kl_div_of_logs = declare_loss(
+    "MulBackward0 MeanBackward0 SumBackward0",
+    lambda lib, x, t: lib.exp(t) * (t - x),
+    lambda x, t: -t.exp(),
+    lambda x, t: t.exp() * (t - x + 1),
 )
 
 
@@ -226,13 +249,14 @@ def kl_div(
         reduction: also ``"batchmean"``: the sum divided by the size of dimension 0, which is the divergence itself.
         log_target: the target has log-probabilities too.
     """
+    loss = _kl_div_of_logs if log_target else _kl_div
     if reduction == "batchmean":
         input, target = matched("kl_div", input, target)
-        total = _kl_div(input, target, (log_target,), "sum")
+        total = loss(input, target, (), "sum")
         return total / input._data.shape[0] if input._data.ndim else total
     reduction = reduction_of(size_average, reduce, reduction)
     input, target = matched("kl_div", input, target)
-    return _kl_div(input, target, (log_target,), reduction)
+    return loss(input, target, (), reduction)
 
 
 def poisson_nll_loss(
@@ -275,24 +299,29 @@ def gaussian_nll_loss(
     """
     reduction = reduction_of(None, None, reduction)
     input, target = matched("gaussian_nll_loss", input, target)
-    if not isinstance(var, Tensor):
-        if var < 0:
-            raise ValueError("var has negative entry/entries")
-        var = wrap(xp(input._data).full((), var, input._data.dtype))
-    shape, has = input._data.shape, var._data.shape
-    if has and has != shape:
-        if has == shape[:-1]:
-            var = var.unsqueeze(-1)
-        elif not (has[:-1] == shape[:-1] and has[-1] == 1):
-            raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {has} for an input of shape {shape}")
-    if bool((var._data < 0).any()):
-        raise ValueError("var has negative entry/entries")
+    variance: Tensor = var if isinstance(var, Tensor) else wrap(xp(input._data).full((), var, input._data.dtype))
+    array = variance._data
+    shape, has = input._data.shape, array.shape
+    if has and has != shape and has != shape[:-1] and has != (*shape[:-1], 1):
+        raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {has} for an input of shape {shape}")
+    if (array < 0).any():
+        raise ValueError(f"gaussian_nll_loss: var has negative entry/entries, the lowest is {float(array.min())}")
     # the floor under the variance does not change its gradient
-    floored = var + wrap(xp(var._data).maximum(var._data, eps).astype(var._data.dtype) - var._data)
+    floored = variance + wrap(xp(array).maximum(array, eps).astype(array.dtype) - array)
+    if has and has == shape[:-1]:
+        floored = floored.unsqueeze(-1)
     loss = (floored.log() + (input - target) ** 2 / floored) * 0.5
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduce_tensor(loss, reduction)
+
+
+_soft_margin_loss = declare_loss(
+    "SoftMarginLossBackward0",
+    lambda lib, x, t: log1p_exp(lib, -t * x),
+    lambda x, t: -t * (-t * x).sigmoid(),
+    lambda x, t: -x * (-t * x).sigmoid(),
+)
 
 
 def soft_margin_loss(
@@ -305,4 +334,4 @@ def soft_margin_loss(
     """The mean of ``log(1 + exp(-target·input))`` for targets of 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     input, target = matched("soft_margin_loss", input, target)
-    return reduce_tensor(-logsigmoid(target * input), reduction)
+    return _soft_margin_loss(input, target, (), reduction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -30,9 +31,9 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
 
 
 def reduced(values: Any, reduction: str) -> Any:
-    """An array of losses, reduced."""
+    """An array of losses, reduced; the mean of none is NaN."""
     if reduction == "mean":
-        return values.mean()
+        return values.mean() if values.size else values.sum() * math.nan
     return values.sum() if reduction == "sum" else values
 
 
@@ -48,8 +49,8 @@ def per_element(g: Tensor, reduction: str, input: Tensor) -> Tensor:
     return g * (1.0 / max(1, input._data.size)) if reduction == "mean" else g
 
 
-def weighted(name: str, values: Tensor, weight: Tensor, reduction: str) -> Tensor:
-    """Losses times ``weight`` of the same shape; the mean is divided by the sum of the weights.
+def weighted(name: str, values: Tensor, weight: Tensor) -> Tensor:
+    """Losses times ``weight`` of the same shape.
 
     Raises:
         ValueError: the weight has another shape.
@@ -58,24 +59,35 @@ def weighted(name: str, values: Tensor, weight: Tensor, reduction: str) -> Tenso
         raise ValueError(
             f"{name}: weight must have the shape of the input, {values._data.shape}, got {weight._data.shape}"
         )
-    total = values * weight
-    if reduction == "mean":
-        return total.sum() / weight.sum()
-    return reduce_tensor(total, reduction)
+    return values * weight
 
 
-def of_equal_size(name: str, input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
-    """As :func:`matched`, for losses that never repeat a target.
+def weighted_mean(name: str, values: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    """:func:`weighted`, reduced; the mean is divided by the sum of the weights."""
+    total = weighted(name, values, weight)
+    return total.sum() / weight.sum() if reduction == "mean" else reduce_tensor(total, reduction)
+
+
+def only_tensors(name: str, **arguments: Any) -> None:
+    """Raises TypeError if an argument is no tensor."""
+    for what, value in arguments.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}(): argument '{what}' must be Tensor, not {type(value).__name__}")
+
+
+def same_shape(name: str, input: Any, target: Any) -> None:
+    """For losses that never repeat a target.
 
     Raises:
+        TypeError: no tensors.
         ValueError: the shapes differ.
     """
-    if isinstance(target, Tensor) and isinstance(input, Tensor) and target._data.shape != input._data.shape:
+    only_tensors(name, input=input, target=target)
+    if target._data.shape != input._data.shape:
         raise ValueError(
             f"{name}: target of shape {target._data.shape} must have the shape of the input, {input._data.shape}; use "
             "target.reshape or input.squeeze()"
         )
-    return matched(name, input, target)
 
 
 def matched(name: str, input: Tensor, target: Any, what: str = "target", silent: bool = False) -> tuple[Tensor, Tensor]:
@@ -87,13 +99,12 @@ def matched(name: str, input: Tensor, target: Any, what: str = "target", silent:
         RuntimeError: shapes do not broadcast, or the input is not of floating point.
     """
     if not isinstance(target, Tensor) or not isinstance(input, Tensor):
-        wrong = (what, target) if isinstance(input, Tensor) else ("input", input)
-        raise TypeError(f"{name}(): argument '{wrong[0]}' must be Tensor, not {type(wrong[1]).__name__}")
+        only_tensors(name, input=input, **{what: target})
     x, t = input._data, target._data
     if x.shape == t.shape and x.dtype is t.dtype and x.dtype.kind == "f":
         return input, target
     if x.shape != t.shape:
-        _check_shapes(name, x.shape, t.shape, what)
+        refuse_enlarging(name, x.shape, t.shape, what)
         if t.size != 1 and not silent:
             warnings.warn(
                 f"{name}: using a {what} size ({list(t.shape)}) that is different to the input size "
@@ -115,7 +126,10 @@ def matched(name: str, input: Tensor, target: Any, what: str = "target", silent:
     return input, target
 
 
-def _check_shapes(name: str, shape: tuple, target: tuple, what: str) -> None:
+def refuse_enlarging(name: str, shape: tuple, target: tuple, what: str = "target") -> None:
+    """Raises unless ``target`` has ``shape`` or can be repeated to it: see :func:`matched`."""
+    if shape == target:
+        return
     try:
         result = np.broadcast_shapes(shape, target)
     except ValueError:
