@@ -11,6 +11,7 @@ with ReLU and max pooling.
 
 import argparse
 import math
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -81,12 +82,19 @@ class Progress:
         )
 
 
+def shifted(images, most=2):
+    """The images moved by up to two pixels, all alike: the network shall not rely on where a digit stands."""
+    down, right = torch.randint(0, 2 * most + 1, (2,)).tolist()
+    height, width = images.shape[-2:]
+    return F.pad(images, (most,) * 4, value=-1.0)[..., down : down + height, right : right + width]
+
+
 def train_epoch(net, loader, optimizer, schedule, progress, device):
     net.train()
     for images, labels in loader:
         images, labels = images.to(device), labels.to(device)
         optimizer.zero_grad()
-        scores = net(images)
+        scores = net(shifted(images))
         loss = F.cross_entropy(scores, labels)
         value = loss.item()
         if not math.isfinite(value):
@@ -152,27 +160,52 @@ def parse_arguments():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, default=Path("lenet.pt"), help="weights; .state and .png go beside")
     parser.add_argument("--resume", type=Path, help="a .state file of an earlier run with the same arguments")
-    parser.add_argument("--short", action="store_true", help="one epoch on 256 images, to see that all works")
+    parser.add_argument("--short", action="store_true", help="256 images, one epoch, to see that all works")
     arguments = parser.parse_args()
     if arguments.epochs is None:
-        arguments.epochs = EPOCHS[arguments.data]
+        arguments.epochs = 1 if arguments.short else EPOCHS[arguments.data]
     if arguments.epochs < 1 or arguments.batch_size < 1:
         parser.error("--epochs and --batch-size must be at least 1")
+    if not 0 < arguments.lr < math.inf:
+        parser.error("--lr must be above 0")
+    if arguments.save.suffix in (".state", ".png") or not arguments.save.parent.is_dir():
+        parser.error(f"--save {arguments.save}: give a file like lenet.pt in a folder that exists")
     return arguments
+
+
+def what_decides(args):
+    """The arguments that a run must share with the one that it continues."""
+    return {name: getattr(args, name) for name in ("data", "epochs", "batch_size", "lr", "short")}
+
+
+def load_state(args):
+    """What an earlier run has saved after its last whole epoch."""
+    try:
+        saved = torch.load(args.resume)
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+        sys.exit(f"--resume {args.resume}: {error}")
+    if not isinstance(saved, dict) or "arguments" not in saved:
+        sys.exit(f"--resume {args.resume}: not the state of a run; it is the file that ends in .state")
+    for name, value in what_decides(args).items():
+        if saved["arguments"].get(name) != value:
+            sys.exit(
+                f"--resume {args.resume}: that run had --{name.replace('_', '-')} {saved['arguments'].get(name)}, "
+                f"this one has {value}"
+            )
+    return saved
 
 
 def main():
     args = parse_arguments()
+    saved = load_state(args) if args.resume else None
     try:
         device = torch.device(args.device)
         torch.zeros(1, device=device)
         train_set, classes = images_and_labels(args.data, args.root, train=True)
         test_set, _ = images_and_labels(args.data, args.root, train=False)
-        saved = torch.load(args.resume) if args.resume else None
     except (RuntimeError, OSError) as error:
         sys.exit(str(error))
     if args.short:
-        args.epochs = 1
         train_set, test_set = (TensorDataset(*s[:256]) for s in (train_set, test_set))
 
     torch.manual_seed(args.seed)
@@ -200,11 +233,12 @@ def main():
         progress.close(accuracy)
         history.append({"loss": progress.mean_loss, "train": progress.accuracy, "test": accuracy})
         state = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-        torch.save({**state, "rng": torch.get_rng_state(), "history": history}, args.save.with_suffix(".state"))
+        state |= {"rng": torch.get_rng_state(), "history": history, "arguments": what_decides(args)}
+        torch.save(state, args.save.with_suffix(".state"))
 
-    if table is None:
-        table = confusion(net, in_order, len(classes), device)
     torch.save(net.state_dict(), args.save)
+    if table is None:  # resumed after the last epoch
+        table = confusion(net, in_order, len(classes), device)
     print_confusion(table, classes)
     print(f"\nTest accuracy: {table.trace().item() / len(test_set):.2%} of {len(test_set)} images")
     print(f"Weights: {args.save}   to resume: {args.save.with_suffix('.state')}")
