@@ -19,7 +19,7 @@ from minitorch.core.grad_mode import no_grad
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.random import Generator, generator_or_default
 
-_GAINS = {"sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
+_GAINS = {"sigmoid": 1, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 _LINEAR = {"linear", *(f"conv{'_transpose' * t}{d}d" for t in (0, 1) for d in (1, 2, 3))}
 
 
@@ -49,6 +49,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if isinstance(param, bool) or not isinstance(param, (int, float)):
         raise ValueError(f"negative_slope {param} not a valid number")
     return math.sqrt(2 / (1 + param**2))
+
+
+def _check_float(tensor: Tensor, name: str) -> None:
+    if not tensor.is_floating_point():
+        raise NotImplementedError(f'"{name}" not implemented for {tensor.dtype}: expected a floating-point dtype')
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
@@ -90,6 +95,7 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    _check_float(tensor, "trunc_normal_")
     low, high = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
     draws = generator_or_default(generator).numpy_rng.random(tuple(tensor.shape))
     values = erfinv(np.asarray(low + (high - low) * draws)) * (std * math.sqrt(2)) + mean
@@ -233,6 +239,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """
     if tensor.ndim < 2:
         raise ValueError(f"Only tensors with 2 or more dimensions are supported, got {tensor.ndim}")
+    _check_float(tensor, "orthogonal_")
     if 0 in tensor.shape:
         return tensor
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
@@ -252,6 +259,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """
     if tensor.ndim != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.ndim}")
+    _check_float(tensor, "sparse_")
     rng = generator_or_default(generator).numpy_rng
     values = rng.standard_normal(tensor.shape) * std
     order = rng.random(tensor.shape).argsort(axis=0)

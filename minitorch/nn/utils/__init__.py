@@ -1,6 +1,8 @@
 """Helpers for gradients and parameters."""
 
+from minitorch.nn.utils import rnn
 from minitorch.nn.utils.clip_grad import (
+    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
