@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minitorch.optim import lr_scheduler
+from minitorch.optim import lr_scheduler, swa_utils
 from minitorch.optim.adam import Adam, AdamW
 from minitorch.optim.adam_relatives import Adamax, NAdam, RAdam
 from minitorch.optim.adaptive import Adadelta, Adagrad

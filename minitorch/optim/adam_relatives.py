@@ -95,7 +95,7 @@ class NAdam(PerParameter):
     >>> (w ** 2).sum().backward()
     >>> optimizer.step()
     >>> w
-    tensor([ 0.8540, -1.8540], requires_grad=True)
+    tensor([ 0.8944, -1.8944], requires_grad=True)
     """
 
     def __init__(

@@ -88,5 +88,6 @@ class ASGD(PerParameter):
             group["weight_decay"],
             group["maximize"],
         )
-        eta[...] = lr / (1 + lambd * lr * step) ** group["alpha"]
-        mu[...] = 1 / max(1, step - group["t0"])
+        # By way of the default dtype, as PyTorch rounds them, also where loading a checkpoint has made them float64.
+        eta[...] = count(lr / (1 + lambd * lr * step) ** group["alpha"])._data.item()
+        mu[...] = count(1 / max(1, step - group["t0"]))._data.item()
