@@ -6,15 +6,13 @@ import math
 from typing import Any
 
 from minitorch import creation
-from minitorch.core.grad_mode import no_grad
 from minitorch.core.tensor import Tensor
 from minitorch.nn import functional as F
 from minitorch.nn import init
 from minitorch.nn.functional.conv import convolution, ntuple, pads_of
 from minitorch.nn.functional.conv_transpose import transposed
-from minitorch.nn.modules.lazy import LazyModuleMixin
 from minitorch.nn.modules.module import Module
-from minitorch.nn.parameter import Parameter, UninitializedParameter
+from minitorch.nn.parameter import Parameter
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -53,12 +51,12 @@ class _ConvNd(Module):
             raise ValueError(f"padding_mode must be one of {_MODES}, but got padding_mode={padding_mode!r}")
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = ntuple(kernel_size, self.dims, "kernel_size")
-        self.stride = ntuple(stride, self.dims, "stride")
-        self.dilation = ntuple(dilation, self.dims, "dilation")
-        pads = pads_of(padding, self.kernel_size, self.stride, self.dilation)
-        self.padding = padding if isinstance(padding, str) else ntuple(padding, self.dims, "padding")
-        self.output_padding = ntuple(output_padding, self.dims, "output_padding")
+        self.kernel_size = ntuple(kernel_size, self.dims, "kernel_size", ValueError)
+        self.stride = ntuple(stride, self.dims, "stride", ValueError)
+        self.dilation = ntuple(dilation, self.dims, "dilation", ValueError)
+        pads = pads_of(padding, self.kernel_size, self.stride, self.dilation, ValueError)
+        self.padding = padding if isinstance(padding, str) else ntuple(padding, self.dims, "padding", ValueError)
+        self.output_padding = ntuple(output_padding, self.dims, "output_padding", ValueError)
         self.groups = groups
         self.padding_mode = padding_mode
         # for F.pad: last dimension first
@@ -84,9 +82,7 @@ class _ConvNd(Module):
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._reversed_padding, mode=self.padding_mode), 0
-        return convolution(
-            self.dims, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        return convolution(self.dims, input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -135,7 +131,18 @@ class _Conv(_ConvNd):
         dtype: Any = None,
     ) -> None:
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, 0, groups, bias, padding_mode, device, dtype
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            0,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
         )
 
 
@@ -166,8 +173,8 @@ class _ConvTranspose(_ConvNd):
         output_padding: added to one side of the output's size, to choose among the sizes that one stride makes equal.
         others: as for convolution; ``padding_mode`` must be ``"zeros"``.
 
-    Shape: (N, C, \\*spatial) or (C, \\*spatial); weight (in_channels, out_channels / groups, \\*kernel_size); size after:
-    ``(size - 1)·stride - 2·padding + dilation·(kernel_size - 1) + output_padding + 1``.
+    Shape: (N, C, \\*spatial) or (C, \\*spatial); weight (in_channels, out_channels / groups, \\*kernel_size); size
+    after: ``(size - 1)·stride - 2·padding + dilation·(kernel_size - 1) + output_padding + 1``.
     """
 
     transposed = True
@@ -235,13 +242,15 @@ class _ConvTranspose(_ConvNd):
             )
         least = [
             (n - 1) * s - 2 * p + d * (k - 1) + 1
-            for n, s, p, d, k in zip(input.shape[-self.dims :], self.stride, self.padding, self.dilation, self.kernel_size)
+            for n, s, p, d, k in zip(
+                input.shape[-self.dims :], self.stride, self.padding, self.dilation, self.kernel_size
+            )
         ]
         most = [n + s - 1 for n, s in zip(least, self.stride)]
         if any(n < low or n > high for n, low, high in zip(size, least, most)):
             raise ValueError(
-                f"requested an output size of {list(size)}, but valid sizes range from {least} to {most} (for an input of "
-                f"{list(input.shape[-self.dims :])})"
+                f"requested an output size of {list(size)}, but valid sizes range from {least} to {most} (for an input "
+                f"of {list(input.shape[-self.dims :])})"
             )
         return tuple([n - low for n, low in zip(size, least)])
 

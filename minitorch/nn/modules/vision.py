@@ -10,7 +10,7 @@ from minitorch.nn.modules.module import Module
 
 
 class Upsample(Module):
-    """Resizes (N, C, \\*spatial) to ``size`` or by ``scale_factor``: see :func:`minitorch.nn.functional.interpolate`."""
+    """Resizes (N, C, \\*spatial) to ``size`` or by ``scale_factor`` as :func:`minitorch.nn.functional.interpolate`."""
 
     def __init__(
         self,
