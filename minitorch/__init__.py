@@ -70,8 +70,8 @@ from minitorch.creation import (
     zeros_like,
 )
 from minitorch.nn.functional import (
-    avg_pool1d,
     adaptive_avg_pool1d,
+    avg_pool1d,
     bilinear,
     celu,
     celu_,
@@ -100,14 +100,20 @@ from minitorch.nn.functional import (
 )
 from minitorch.nn.functional import adaptive_max_pool1d_with_indices as adaptive_max_pool1d
 from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
+from minitorch.ops.bounds import (
+    clamp,
+    clamp_max,
+    clamp_min,
+    clip,
+    fmax,
+    fmin,
+    maximum,
+    minimum,
+    nan_to_num,
+    relu,
+)
 from minitorch.ops.comparison import (
     allclose,
-    bitwise_and,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
     eq,
     equal,
     ge,
@@ -124,16 +130,24 @@ from minitorch.ops.comparison import (
     le,
     less,
     less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
     lt,
     ne,
     not_equal,
     signbit,
 )
 from minitorch.ops.conversion import clone
+from minitorch.ops.cumulative import (
+    cummax,
+    cummin,
+    cumprod,
+    cumsum,
+    cumulative_trapezoid,
+    diff,
+    logcumsumexp,
+    trapezoid,
+    trapz,
+)
+from minitorch.ops.decompositions import cholesky, pinverse, qr, svd
 from minitorch.ops.diagonals import (
     diag,
     diag_embed,
@@ -145,40 +159,37 @@ from minitorch.ops.diagonals import (
     triu,
     triu_indices,
 )
+from minitorch.ops.division import (
+    div,
+    divide,
+    floor_divide,
+    fmod,
+    gcd,
+    lcm,
+    reciprocal,
+    remainder,
+    true_divide,
+)
+from minitorch.ops.einsum import einsum, tensordot
 from minitorch.ops.elementwise import (
     add,
     addcdiv,
     addcmul,
-    clamp,
-    clamp_max,
-    clamp_min,
-    clip,
-    div,
-    divide,
     float_power,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
     lerp,
-    maximum,
-    minimum,
     mul,
-    nan_to_num,
+    multiply,
     neg,
     negative,
     positive,
     pow,
-    relu,
-    remainder,
     rsub,
     square,
     sub,
-    true_divide,
+    subtract,
 )
+from minitorch.ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
 from minitorch.ops.functions import (
-    abs,
-    absolute,
     acos,
     acosh,
     arccos,
@@ -193,47 +204,27 @@ from minitorch.ops.functions import (
     atan,
     atan2,
     atanh,
-    ceil,
-    copysign,
     cos,
     cosh,
     deg2rad,
-    digamma,
-    erf,
-    erfc,
-    erfinv,
     exp,
     exp2,
     expm1,
-    fix,
-    floor,
-    frac,
-    heaviside,
     hypot,
-    lgamma,
     log,
     log1p,
     log2,
     log10,
     logaddexp,
     logaddexp2,
-    logit,
-    polygamma,
     rad2deg,
-    reciprocal,
-    round,
     rsqrt,
-    sgn,
     sigmoid,
-    sign,
     sin,
-    sinc,
     sinh,
     sqrt,
     tan,
     tanh,
-    trunc,
-    xlogy,
 )
 from minitorch.ops.gathering import gather, scatter, scatter_add, take_along_dim
 from minitorch.ops.index_slices import index_add, index_copy, index_fill, index_select, put, take
@@ -265,7 +256,20 @@ from minitorch.ops.linalg import (
     outer,
     vdot,
 )
+from minitorch.ops.logic import (
+    bitwise_and,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+)
 from minitorch.ops.masking import argwhere, masked_fill, masked_scatter, masked_select, nonzero, where
+from minitorch.ops.norms import dist, norm
 from minitorch.ops.pieces import (
     as_strided,
     chunk,
@@ -279,7 +283,9 @@ from minitorch.ops.pieces import (
     unbind,
     vsplit,
 )
+from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron
 from minitorch.ops.properties import detach, is_complex, is_floating_point, is_nonzero, is_same_size, numel
+from minitorch.ops.quantiles import kthvalue, median, mode, nanmedian, nanquantile, quantile
 from minitorch.ops.rearranging import (
     cartesian_prod,
     combinations,
@@ -292,38 +298,26 @@ from minitorch.ops.rearranging import (
     rot90,
     tile,
 )
-from minitorch.ops.cumulative import (
-    cummax,
-    cummin,
-    cumprod,
-    cumsum,
-    cumulative_trapezoid,
-    diff,
-    logcumsumexp,
-    trapezoid,
-    trapz,
-)
-from minitorch.ops.extrema import amax, amin, aminmax, argmax, argmin, max, min
-from minitorch.ops.norms import dist, norm
-from minitorch.ops.quantiles import kthvalue, median, mode, nanmedian, nanquantile, quantile
 from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
-from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
-from minitorch.ops.sorting import argsort, msort, sort, topk
-from minitorch.ops.decompositions import cholesky, pinverse, qr, svd
-from minitorch.ops.einsum import einsum, tensordot
-from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron
-from minitorch.ops.solving import (
-    cholesky_inverse,
-    cholesky_solve,
-    det,
-    inverse,
-    logdet,
-    matrix_exp,
-    matrix_power,
-    slogdet,
+from minitorch.ops.rounding import (
+    abs,
+    absolute,
+    ceil,
+    copysign,
+    fix,
+    floor,
+    frac,
+    frexp,
+    heaviside,
+    ldexp,
+    nextafter,
+    round,
+    sgn,
+    sign,
+    trunc,
 )
-from minitorch.ops.variance import corrcoef, cov, std, std_mean, var, var_mean
 from minitorch.ops.scatter_reduce import scatter_reduce
+from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
 from minitorch.ops.shape import (
     atleast_1d,
     atleast_2d,
@@ -339,6 +333,31 @@ from minitorch.ops.shape import (
     unsqueeze,
 )
 from minitorch.ops.softmax import log_softmax, softmax
+from minitorch.ops.solving import (
+    cholesky_inverse,
+    cholesky_solve,
+    det,
+    inverse,
+    logdet,
+    matrix_exp,
+    matrix_power,
+    slogdet,
+)
+from minitorch.ops.sorting import argsort, msort, sort, topk
+from minitorch.ops.special_functions import (
+    digamma,
+    erf,
+    erfc,
+    erfinv,
+    i0,
+    lgamma,
+    logit,
+    mvlgamma,
+    polygamma,
+    sinc,
+    xlogy,
+)
+from minitorch.ops.variance import corrcoef, cov, std, std_mean, var, var_mean
 from minitorch.random import (
     Generator,
     default_generator,

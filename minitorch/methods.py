@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from minitorch import creation, sampling
+from minitorch.core.binding import operator_of, swapped
 from minitorch.core.inplace import inplace, reshaped_inplace
 from minitorch.core.tensor import Tensor
 from minitorch.ops import (
     axes,
+    bounds,
     comparison,
     conversion,
     cumulative,
     decompositions,
     diagonals,
+    division,
     elementwise,
     extrema,
     functions,
@@ -19,6 +22,7 @@ from minitorch.ops import (
     index_slices,
     indexing,
     linalg,
+    logic,
     masking,
     norms,
     pieces,
@@ -27,25 +31,31 @@ from minitorch.ops import (
     quantiles,
     rearranging,
     reduction,
+    rounding,
     scatter_reduce,
     searching,
     shape,
     softmax,
     solving,
     sorting,
+    special_functions,
     variance,
 )
 
 METHODS = {
-    elementwise: "add sub mul div divide floor_divide remainder fmod neg negative positive pow square float_power "
-    "maximum minimum fmax fmin clamp clip clamp_min clamp_max lerp addcmul addcdiv nan_to_num relu",
-    functions: "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh "
-    "asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh erf erfc erfinv lgamma digamma sinc sigmoid logit "
-    "sign sgn abs absolute ceil floor trunc fix round frac deg2rad rad2deg atan2 arctan2 hypot logaddexp logaddexp2 "
-    "copysign xlogy heaviside",
+    elementwise: "add sub subtract mul multiply neg negative positive pow square float_power float_power_ lerp "
+    "addcmul addcdiv",
+    division: "div divide true_divide floor_divide remainder fmod reciprocal gcd lcm",
+    bounds: "maximum minimum fmax fmin clamp clip clamp_min clamp_max nan_to_num relu",
+    rounding: "abs absolute sign sgn ceil floor trunc fix round frac copysign heaviside nextafter ldexp frexp",
+    functions: "exp exp2 expm1 log log2 log10 log1p logaddexp logaddexp2 sigmoid tanh sqrt rsqrt hypot sin cos tan "
+    "asin acos atan sinh cosh asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh atan2 arctan2 deg2rad "
+    "rad2deg",
+    special_functions: "erf erfc erfinv lgamma digamma mvlgamma i0 sinc logit xlogy",
     comparison: "eq ne lt le gt ge less less_equal greater greater_equal not_equal equal isclose allclose isnan isinf "
-    "isfinite isposinf isneginf isreal signbit logical_not logical_and logical_or logical_xor bitwise_not bitwise_and "
-    "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift",
+    "isfinite isposinf isneginf isreal signbit",
+    logic: "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor "
+    "bitwise_left_shift bitwise_right_shift",
     reduction: "sum mean prod nansum nanmean all any count_nonzero logsumexp",
     variance: "var std cov corrcoef",
     products: "kron inner cross",
@@ -76,14 +86,18 @@ METHODS = {
     creation: "new new_tensor new_zeros new_ones new_empty new_full",
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
+#: their in-place variants have an underscore
 INPLACE = {
-    elementwise: "add sub mul div divide floor_divide remainder fmod neg negative pow square clamp clip clamp_min "
-    "clamp_max lerp addcmul addcdiv nan_to_num relu",
-    functions: "exp exp2 expm1 log log2 log10 log1p sqrt rsqrt reciprocal sin cos tan asin acos atan sinh cosh tanh "
-    "asinh acosh atanh erf erfc erfinv lgamma digamma sinc sigmoid logit sign sgn abs ceil floor trunc fix round frac "
-    "deg2rad rad2deg atan2 hypot copysign xlogy heaviside",
-    comparison: "eq ne lt le gt ge logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or "
-    "bitwise_xor",
+    elementwise: "add sub subtract mul multiply neg negative pow square lerp addcmul addcdiv",
+    division: "div divide true_divide floor_divide remainder fmod reciprocal gcd lcm",
+    bounds: "clamp clip clamp_min clamp_max nan_to_num relu",
+    rounding: "abs absolute sign sgn ceil floor trunc fix round frac copysign heaviside nextafter ldexp",
+    functions: "exp exp2 expm1 log log2 log10 log1p sigmoid tanh sqrt rsqrt hypot sin cos tan asin acos atan sinh cosh "
+    "asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh atan2 arctan2 deg2rad rad2deg",
+    special_functions: "erf erfc erfinv lgamma digamma mvlgamma i0 sinc logit xlogy",
+    comparison: "eq ne lt le gt ge less less_equal greater greater_equal not_equal",
+    logic: "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor "
+    "bitwise_left_shift bitwise_right_shift",
 }
 #: view operations that can change the shape of the tensor itself
 RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims"}
@@ -102,49 +116,37 @@ OPERATORS = {
     "__getitem__": indexing.getitem,
     "__setitem__": indexing.setitem,
     "__matmul__": linalg.matmul,
-    "__add__": elementwise.add,
-    "__radd__": elementwise.add,
-    "__sub__": elementwise.sub,
-    "__rsub__": lambda self, other: elementwise.sub(other, self),
-    "__mul__": elementwise.mul,
-    "__rmul__": elementwise.mul,
+    "polygamma": special_functions.polygamma_method,
+    "polygamma_": inplace(special_functions.polygamma_method, "polygamma_"),
     "__neg__": elementwise.neg,
     "__pos__": elementwise.positive,
-    "__abs__": functions.abs,
-    "__floordiv__": elementwise.floor_divide,
-    "__rfloordiv__": lambda self, other: elementwise.floor_divide(other, self),
-    "__mod__": elementwise.remainder,
-    "__rmod__": lambda self, other: elementwise.remainder(other, self),
-    "__invert__": comparison.bitwise_not,
-    "__and__": comparison.bitwise_and,
-    "__rand__": comparison.bitwise_and,
-    "__or__": comparison.bitwise_or,
-    "__ror__": comparison.bitwise_or,
-    "__xor__": comparison.bitwise_xor,
-    "__rxor__": comparison.bitwise_xor,
-    "__lshift__": comparison.bitwise_left_shift,
-    "__rshift__": comparison.bitwise_right_shift,
-    "__iadd__": inplace(elementwise.add, "add_"),
-    "__isub__": inplace(elementwise.sub, "sub_"),
-    "__imul__": inplace(elementwise.mul, "mul_"),
-    "__itruediv__": inplace(elementwise.div, "div_"),
-    "__ifloordiv__": inplace(elementwise.floor_divide, "floor_divide_"),
-    "__imod__": inplace(elementwise.remainder, "remainder_"),
-    "__ipow__": inplace(elementwise.pow, "pow_"),
-    "__iand__": inplace(comparison.bitwise_and, "bitwise_and_"),
-    "__ior__": inplace(comparison.bitwise_or, "bitwise_or_"),
-    "__ixor__": inplace(comparison.bitwise_xor, "bitwise_xor_"),
-    "__gt__": comparison.gt,
-    "__lt__": comparison.lt,
-    "__le__": comparison.le,
-    "__ge__": comparison.ge,
-    "__eq__": comparison.eq,
-    "__ne__": comparison.ne,
-    "__truediv__": elementwise.div,
-    "__rtruediv__": lambda self, other: elementwise.div(other, self),
-    "__pow__": elementwise.pow,
-    "__rpow__": lambda self, other: elementwise.pow(other, self),
+    "__abs__": rounding.abs,
+    "__invert__": logic.bitwise_not,
 }
+#: operators of two operands: what ``a + b`` calls, and the method for ``a += b``
+BINARY = {
+    "add": (elementwise.add, "add_"),
+    "sub": (elementwise.sub, "sub_"),
+    "mul": (elementwise.mul, "mul_"),
+    "truediv": (division.true_divide, "div_"),
+    "floordiv": (division.floor_divide, "floor_divide_"),
+    "mod": (division.remainder, "remainder_"),
+    "pow": (elementwise.pow, "pow_"),
+    "matmul": (linalg.matmul, None),
+    "and": (logic.bitwise_and, "bitwise_and_"),
+    "or": (logic.bitwise_or, "bitwise_or_"),
+    "xor": (logic.bitwise_xor, "bitwise_xor_"),
+    "lshift": (logic.bitwise_left_shift, "bitwise_left_shift_"),
+    "rshift": (logic.bitwise_right_shift, "bitwise_right_shift_"),
+}
+#: with the tensor on the right, where there is more to do than to swap the operands: ``1 - a`` has a node of its own
+REFLECTED = {
+    "add": elementwise.add,
+    "mul": elementwise.mul,
+    "sub": elementwise.rsub,
+    "truediv": division.divided_into,
+}
+COMPARISONS = "eq ne lt le gt ge"
 
 for _module, _names in METHODS.items():
     for _name in _names.split():
@@ -157,5 +159,12 @@ for _module, _names in RESHAPED.items():
         setattr(Tensor, _name + "_", reshaped_inplace(getattr(_module, _name)))
 for _name, _function in OPERATORS.items():
     setattr(Tensor, _name, _function)
+for _name, (_function, _method) in BINARY.items():
+    setattr(Tensor, f"__{_name}__", operator_of(_function))
+    setattr(Tensor, f"__r{_name}__", operator_of(REFLECTED.get(_name) or swapped(_function)))
+    if _method is not None:
+        setattr(Tensor, f"__i{_name}__", getattr(Tensor, _method))
+for _name in COMPARISONS.split():
+    setattr(Tensor, f"__{_name}__", operator_of(getattr(comparison, _name)))
 for _name, _function in PROPERTIES.items():
     setattr(Tensor, _name, property(_function))

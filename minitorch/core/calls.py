@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module, as_array
+from minitorch.backend.array_module import array_module, as_array, beside, when_several_gpus
 from minitorch.backend.quiet import quietly
 from minitorch.backend.strided import shares_memory
-from minitorch.core import promotion
 from minitorch.core.grad_mode import anomaly_ever, state
 from minitorch.core.node import OutputNode, node_numbers
 from minitorch.core.plan import OpNode
@@ -85,13 +84,38 @@ def _fits(edges: Sequence[Any], inputs: Sequence[Any], result: Any) -> list | No
     ] or None
 
 
+class _BesideArrays:
+    """In the place of ``quietly()`` where there are several GPUs: runs functions on the one that has their arrays."""
+
+    @staticmethod
+    def run(function: Callable, *args: Any) -> Any:
+        for array in args[0] if args and type(args[0]) is list else args:
+            if hasattr(array, "device") and not isinstance(array, (_ndarray, Tensor)):
+                with beside(array):
+                    return _quietly().run(function, *args)
+        return _quietly().run(function, *args)
+
+
+_quietly = quietly
+
+
+def _keep_gpus_apart() -> None:
+    global quietly
+    quietly = _BesideArrays  # type: ignore[assignment, misc]
+
+
+when_several_gpus.append(_keep_gpus_apart)
+
+
 def general_call(spec: Spec) -> Callable:
     forward, count, n = spec.forward, len(spec.params), spec.inputs
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
             if "out" in kwargs:
-                return into(kwargs.pop("out"), call(*args, **kwargs), spec.name)
+                target = kwargs.pop("out")
+                result = call(*args, **kwargs)
+                return result if target is None else into(target, result, spec.name)
             args = spec.bind(args, kwargs)
         if spec.takes_list:
             inputs = tuple(args[0])
@@ -150,7 +174,7 @@ def unary_call(spec: Spec) -> Callable:
     forward, rules, extra = spec.forward, spec.rules, len(spec.params) - 1
     defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
-    any_type = not promote and spec.kinds is None
+    any_type = not promote and spec.kinds is None and spec.check is None
 
     def short(input: Any, *, out: Any = None, params: Any = defaults) -> Any:
         if out is not None:
@@ -187,7 +211,9 @@ def unary_call(spec: Spec) -> Callable:
     def call(input: Any, *params: Any, **kwargs: Any) -> Any:
         if kwargs or len(params) != extra:
             if "out" in kwargs and "out" not in spec.params:
-                return into(kwargs.pop("out"), call(input, *params, **kwargs), spec.name)
+                target = kwargs.pop("out")
+                result = call(input, *params, **kwargs)
+                return result if target is None else into(target, result, spec.name)
             if params or kwargs or defaults is None:
                 input, *params = spec.bind((input, *params), kwargs)  # type: ignore[assignment]
             else:
@@ -214,8 +240,9 @@ def binary_call(spec: Spec) -> Callable:
     def call(input: Any, other: Any = _MISSING, *params: Any, **kwargs: Any) -> Any:
         if kwargs or len(params) != extra or other is _MISSING:
             if "out" in kwargs and "out" not in spec.params:
-                given = () if other is _MISSING else (other,)
-                return into(kwargs.pop("out"), call(input, *given, *params, **kwargs), spec.name)
+                target = kwargs.pop("out")
+                result = call(*((input,) if other is _MISSING else (input, other)), *params, **kwargs)
+                return result if target is None else into(target, result, spec.name)
             if params or kwargs or defaults is None or other is _MISSING:
                 given = (input,) if other is _MISSING else (input, other, *params)
                 input, other, *params = spec.bind(given, kwargs)  # type: ignore[assignment]

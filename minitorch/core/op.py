@@ -52,10 +52,11 @@ class Spec:
         numbers: str,
         kinds: str | None,
         check: Callable | None,
+        public: str | None,
     ):
         parameters = list(inspect.signature(forward).parameters.values())
         self.forward = forward
-        self.name = forward.__name__.strip("_")
+        self.name = public or forward.__name__.strip("_")
         self.params = [p.name for p in parameters]
         self.defaults = tuple(p.default for p in parameters)
         marks = [str(p.annotation) for p in parameters]
@@ -164,6 +165,7 @@ def op(
     numbers: str = "any",
     kinds: str | None = None,
     check: Callable | None = None,
+    public: str | None = None,
 ) -> Callable[[Callable], Any]:
     """Declares an operation.  The function takes arrays for the arguments annotated ``Array`` and returns an array.
 
@@ -178,10 +180,11 @@ def op(
         kinds: NumPy's letters for the kinds of elements that the op is for, once promoted; others are refused.
         check: called with the op's name and the operands as they are before promotion, if they are not both
             floating-point; raises what it has against them.
+        public: the op's name in errors, if it is not the function's.
     """
 
     def declare(forward: Callable) -> Any:
-        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check)
+        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public)
         if view and spec.inputs == 1 and not multiple:
             call = view_call(spec)
         elif aux or multiple or view or spec.takes_list or spec.inputs > 2:

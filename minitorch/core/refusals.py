@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -26,23 +26,23 @@ def check_kinds(spec: Spec, arrays: Sequence[Any]) -> None:
     Raises:
         NotImplementedError: an array is of a kind that the op is not for.
     """
+    allowed = spec.kinds or "biuf"
     for array in arrays:
         dtype = getattr(array, "dtype", None)
-        if dtype is not None and dtype.kind not in spec.kinds:  # type: ignore[operator]
-            takes = " and ".join(words for kinds, words in _KINDS.items() if kinds[0] in spec.kinds)  # type: ignore
+        if dtype is not None and dtype.kind not in allowed:
+            takes = " and ".join(words for kinds, words in _KINDS.items() if kinds[0] in allowed)
             raise NotImplementedError(
-                f"{spec.name}() is not implemented for {of_numpy(dtype)}: it takes {takes}. Convert the tensor with .to()"
+                f"{spec.name}() is not implemented for {of_numpy(dtype)}: it takes {takes}. Convert with .to()"
             )
 
 
 def explain(spec: Spec, error: Exception, arrays: Sequence[Any]) -> None:
     """Raises, in place of the array library's ``error``, one that says what PyTorch's would, if that is known."""
-    if spec.kinds is not None:
-        check_kinds(spec, arrays)
+    check_kinds(spec, arrays)
     if spec.promote is None or not isinstance(error, ValueError):
         return
     shapes = [array.shape for array in arrays if hasattr(array, "shape")]
-    for first, second in zip(shapes, shapes[1:]):
+    for first, second in pairwise(shapes):
         sizes = list(zip_longest(reversed(first), reversed(second), fillvalue=1))
         for places, (n, m) in enumerate(sizes, 1):
             if n != m and 1 not in (n, m):

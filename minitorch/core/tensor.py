@@ -27,8 +27,8 @@ class Tensor:
 
     ``_data`` is the array; ``_edge`` is ``None`` (needs no gradient), ``LEAF``, or the node that computed it;
     ``_version_counter`` is a list shared by all views of the same memory: ``[number of in-place changes]``, in anomaly
-    mode followed by where the last one happened.  Most tensors are never asked for it: ``_counter`` is ``None`` until then.
-    What few tensors have (grad, hooks, the base of a view) is kept in the instance's dict.
+    mode followed by where the last one happened.  Most tensors are never asked for it: until then ``_counter`` is
+    ``None``.  What few tensors have (grad, hooks, the base of a view) is kept in the instance's dict.
 
     >>> import minitorch as torch
     >>> torch.tensor([[1., 2.], [3., 4.]]).sum(dim=0)

@@ -1,4 +1,4 @@
-"""Comparisons, logic and bits: elementwise, without gradients."""
+"""Comparisons and questions about each element; they have no gradients."""
 
 from __future__ import annotations
 
@@ -9,78 +9,109 @@ from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def eq(input: Array, other: Array):
-    """``input == other``."""
+    """``input == other``, with broadcasting.
+
+    >>> import minitorch as torch
+    >>> torch.eq(torch.tensor([1, 2]), 2)
+    tensor([False,  True])
+    """
     return input == other
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def ne(input: Array, other: Array):
-    """``input != other``."""
+    """``input != other``, with broadcasting."""
     return input != other
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def lt(input: Array, other: Array):
-    """``input < other``."""
+    """``input < other``, with broadcasting."""
     return input < other
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def le(input: Array, other: Array):
-    """``input <= other``."""
+    """``input <= other``, with broadcasting."""
     return input <= other
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def gt(input: Array, other: Array):
-    """``input > other``."""
+    """``input > other``, with broadcasting."""
     return input > other
 
 
-@op(promote="common")
+@op(promote="common", numbers="second")
 def ge(input: Array, other: Array):
-    """``input >= other``."""
+    """``input >= other``, with broadcasting."""
     return input >= other
 
 
 less, less_equal, greater, greater_equal, not_equal = lt, le, gt, ge, ne
 
 
-def equal(input, other):
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and elements.
 
     >>> import minitorch as torch
     >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
     True
     """
-    if not isinstance(input, Tensor) or not isinstance(other, Tensor):
-        raise TypeError("equal(): both arguments must be Tensors")
-    return input._data.shape == other._data.shape and bool((input._data == other._data).all())
+    for name, x in (("input", input), ("other", other)):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"equal(): argument '{name}' must be Tensor, not {type(x).__name__}")
+    return input._data.shape == other._data.shape and bool(eq(input, other)._data.all())
 
 
-@op(promote="common")
+def _same_types(name, input, other):
+    if input.dtype != other.dtype:
+        raise RuntimeError(f"{name}(): {input.dtype} did not match {other.dtype}; convert one with .to()")
+
+
+@op(promote="common", numbers="none", check=_same_types)
 def isclose(input: Array, other: Array, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Whether ``|input - other| <= atol + rtol * |other|``."""
-    return xp(input).isclose(input, other, rtol, atol, equal_nan)
+    """Whether ``|input - other| <= atol + rtol * |other|``, elementwise.
+
+    Raises:
+        RuntimeError: the dtypes differ, or a tolerance is negative.
+    """
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise RuntimeError(f"isclose(): {name} must be greater than or equal to zero, but got {value}")
+    close = input == other
+    if input.dtype.kind != "f":
+        if not rtol and not atol:
+            return close
+        input, other = input.astype(np.float64), other.astype(np.float64)
+    elif equal_nan:
+        close = close | ((input != input) & (other != other))
+    # an infinity is close to nothing but itself, though atol + rtol * |inf| is infinite
+    return close | ((abs(input - other) <= atol + rtol * abs(other)) & xp(other).isfinite(other))
 
 
-def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether all elements are close: see :func:`isclose`.
 
     Raises:
         RuntimeError: the dtypes differ.
+
+    >>> import minitorch as torch
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-6]))
+    True
     """
-    if input._data.dtype != other._data.dtype:
-        raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
+
+
+# ---- of one tensor
 
 
 @op()
 def isnan(input: Array):
     """Whether each element is NaN."""
-    return xp(input).isnan(input)
+    return input != input
 
 
 @op()
@@ -109,7 +140,7 @@ def isneginf(input: Array):
 
 @op()
 def signbit(input: Array):
-    """Whether the sign bit is set."""
+    """Whether the sign bit is set: of -0 too."""
     return xp(input).signbit(input) if input.dtype.kind == "f" else input < 0
 
 
@@ -117,80 +148,3 @@ def signbit(input: Array):
 def isreal(input: Array):
     """True everywhere: there are no complex tensors."""
     return xp(input).ones(input.shape, np.bool_)
-
-
-# ---- logic
-
-
-@op()
-def logical_not(input: Array):
-    """Whether each element is zero."""
-    return xp(input).logical_not(input)
-
-
-@op(promote="common")
-def logical_and(input: Array, other: Array):
-    """Whether both are non-zero."""
-    return xp(input).logical_and(input, other)
-
-
-@op(promote="common")
-def logical_or(input: Array, other: Array):
-    """Whether one is non-zero."""
-    return xp(input).logical_or(input, other)
-
-
-@op(promote="common")
-def logical_xor(input: Array, other: Array):
-    """Whether exactly one is non-zero."""
-    return xp(input).logical_xor(input, other)
-
-
-# ---- bits
-
-
-def _refuse_floats(name, *values):
-    if any(getattr(v, "dtype", np.dtype(bool)).kind == "f" or isinstance(v, float) for v in values):
-        raise RuntimeError(f'"{name}" is for integers and bools: convert with .long() or .bool() first')
-
-
-@op()
-def bitwise_not(input: Array):
-    """All bits flipped; ``not`` for bools."""
-    _refuse_floats("bitwise_not", input)
-    return ~input
-
-
-@op(promote="common")
-def bitwise_and(input: Array, other: Array):
-    """Bits set in both."""
-    _refuse_floats("bitwise_and", input, other)
-    return input & other
-
-
-@op(promote="common")
-def bitwise_or(input: Array, other: Array):
-    """Bits set in one."""
-    _refuse_floats("bitwise_or", input, other)
-    return input | other
-
-
-@op(promote="common")
-def bitwise_xor(input: Array, other: Array):
-    """Bits set in exactly one."""
-    _refuse_floats("bitwise_xor", input, other)
-    return input ^ other
-
-
-@op(promote="common")
-def bitwise_left_shift(input: Array, other: Array):
-    """``input`` times 2 to the power of ``other``."""
-    _refuse_floats("bitwise_left_shift", input, other)
-    return input << other
-
-
-@op(promote="common")
-def bitwise_right_shift(input: Array, other: Array):
-    """``input`` divided by 2 to the power of ``other``, rounded down."""
-    _refuse_floats("bitwise_right_shift", input, other)
-    return input >> other

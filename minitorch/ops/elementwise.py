@@ -1,12 +1,18 @@
-"""Elementwise arithmetic: sums, products, quotients, powers, bounds."""
+"""Elementwise arithmetic: sums, differences, products, powers, and sums of products."""
 
 from __future__ import annotations
+
+import math
+from typing import Any
 
 import numpy as np
 
 from minitorch.backend import array_module as xp
-from minitorch.core.op import Array, op
-from minitorch.core.tensor import Tensor, wrap
+from minitorch.core.binding import takes_out
+from minitorch.core.dtype import float64
+from minitorch.core.inplace import inplace
+from minitorch.core.op import NUMBERS, Array, op
+from minitorch.core.tensor import Tensor
 
 # 0-d arrays by NumPy's type number: ufuncs take them in half the time that a Python number costs on small arrays.
 _ZEROS = {np.dtype(t).num: np.zeros((), t) for t in "?bBhilqefd"}
@@ -23,11 +29,28 @@ def one(array):
     return _ONES[array.dtype.num] if type(array) is np.ndarray else 1
 
 
-def _refuse_bool(name, *arrays):
-    if any(getattr(a, "dtype", None) == np.bool_ for a in arrays):
-        raise RuntimeError(
-            f"{name}: the `-` operator on a bool tensor is not supported; use `~`, logical_not() or logical_xor() instead"
-        )
+#: the usual ``alpha``; True is not it
+_UNIT = 1
+
+
+@op()
+def no_slope(g: Array):
+    """The gradient of what is constant almost everywhere: zeros, also where ``g`` is infinite."""
+    return xp(g).zeros_like(g)
+
+
+def _scaled(array, alpha):
+    """``array * alpha`` in the type of ``array``.
+
+    Raises:
+        RuntimeError: ``alpha`` is of a higher kind.
+    """
+    kind = getattr(array, "dtype", np.dtype(type(array))).kind
+    if kind != "f" and isinstance(alpha, float):
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if kind != "b" and isinstance(alpha, bool):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    return array * (bool(alpha) if kind == "b" else alpha)
 
 
 @op("AddBackward0", promote="common")
@@ -38,7 +61,7 @@ def add(input: Array, other: Array, alpha=1):
     >>> torch.add(torch.tensor([1., 2.]), 10)
     tensor([11., 12.])
     """
-    return input + other if alpha == 1 else input + other * alpha
+    return input + other if alpha is _UNIT else input + _scaled(other, alpha)
 
 
 add.rules(
@@ -48,27 +71,47 @@ add.rules(
 )
 
 
-@op("SubBackward0", promote="common")
+def _refuse_bool(name, *operands):
+    bools = sum(isinstance(x, bool) or getattr(x, "dtype", None) == np.bool_ for x in operands)
+    if bools == len(operands) > 1:
+        raise RuntimeError(
+            f"{name}(): subtraction of two bool tensors is not supported; use ^ or logical_xor() instead"
+        )
+    if bools:
+        raise RuntimeError(
+            f"{name}(): the operator is not supported on bool tensors; use ~ or logical_not() to invert a mask"
+        )
+
+
+@op("SubBackward0", promote="common", check=_refuse_bool)
 def sub(input: Array, other: Array, alpha=1):
     """``input - alpha * other``, with broadcasting.
 
     Raises:
         RuntimeError: an operand is bool.
     """
-    if input.dtype == np.bool_ if hasattr(input, "dtype") else other.dtype == np.bool_:
-        _refuse_bool("sub", input, other)
-    return input - other if alpha == 1 else input - other * alpha
+    return input - other if alpha is _UNIT else input - _scaled(other, alpha)
 
 
 sub.rules(
+    on_arrays=True,
     input=lambda g: g,
     other=lambda g, alpha: -g if alpha == 1 else g * -alpha,
 )
+subtract = sub
 
 
-def rsub(input, other, alpha=1):
-    """``other - alpha * input``."""
-    return sub(other, input, alpha)
+@op("RsubBackward1", promote="common", numbers="second", check=_refuse_bool)
+def rsub(input: Array, other: Array, alpha=1):
+    """``other - alpha * input``, with broadcasting."""
+    return other - input if alpha is _UNIT else other - _scaled(input, alpha)
+
+
+rsub.rules(
+    on_arrays=True,
+    input=lambda g, alpha: -g if alpha == 1 else g * -alpha,
+    other=lambda g: g,
+)
 
 
 @op("MulBackward0", promote="common")
@@ -82,330 +125,209 @@ mul.rules(
     input=lambda g, other: g * other,
     other=lambda g, input: g * input,
 )
+multiply = mul
 
 
-@op("DivBackward0", promote="float")
-def true_divide(input: Array, other: Array):
-    """``input / other``, with broadcasting; integers give the default floating-point type."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return input / other
-
-
-true_divide.rules(
-    input=lambda g, other: g / other,
-    other=lambda g, input, other: -g * (input / other) / other,
-)
-
-
-@op("DivBackward1", promote="common")
-def _floor_quotient(input: Array, other: Array):
-    _refuse_integer_zero(input, other)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if _is_float(input, other):
-            # NumPy's floor_divide gives NaN for x / 0, PyTorch's the infinity
-            return xp(input).floor(input / other) if hasattr(input, "dtype") else np.floor(input / other)
-        return input // other
-
-
-@op("DivBackward2", promote="common")
-def _truncated_quotient(input: Array, other: Array):
-    _refuse_integer_zero(input, other)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if _is_float(input, other):
-            return np.trunc(input / other)
-        quotient = input // other
-        return quotient + ((input % other != 0) & ((input < 0) != (other < 0))).astype(quotient.dtype)
-
-
-def _is_float(*values):
-    return any(a.dtype.kind == "f" for a in values if hasattr(a, "dtype"))
-
-
-def _refuse_integer_zero(input, other):
-    if not _is_float(input, other) and np.any(np.equal(other, 0)):
-        raise RuntimeError("ZeroDivisionError: integer division by zero")
-
-
-for _quotient in (_floor_quotient, _truncated_quotient):
-    _quotient.rules(input=lambda g: g * 0, other=lambda g: g * 0)
-
-
-def div(input, other, *, rounding_mode=None, out=None):
-    """``input / other``; ``rounding_mode`` "floor" or "trunc" rounds the quotient and keeps integers.
-
-    >>> import minitorch as torch
-    >>> torch.div(torch.tensor([7, -7]), 2, rounding_mode="floor")
-    tensor([ 3, -4])
-    """
-    functions = {None: true_divide, "floor": _floor_quotient, "trunc": _truncated_quotient}
-    if rounding_mode not in functions:
-        raise RuntimeError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-        )
-    return functions[rounding_mode](input, other) if out is None else functions[rounding_mode](input, other, out=out)
-
-
-divide = div
-
-
-def floor_divide(input, other):
-    """The quotient rounded down."""
-    return _floor_quotient(input, other)
-
-
-@op("RemainderBackward0", promote="common")
-def remainder(input: Array, other: Array):
-    """What is left of ``input / other`` rounded down: it has the sign of ``other``."""
-    _refuse_integer_zero(input, other)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return input % other
-
-
-remainder.rules(
-    input=lambda g: g,
-    other=lambda g, input, other: -g * _floor_quotient(input, other),
-)
-
-
-@op("FmodBackward0", promote="common")
-def fmod(input: Array, other: Array):
-    """What is left of ``input / other`` rounded towards zero: it has the sign of ``input``."""
-    _refuse_integer_zero(input, other)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (xp(input) if hasattr(input, "dtype") else np).fmod(input, other)
-
-
-fmod.rules(
-    input=lambda g: g,
-    other=lambda g, input, other: -g * _truncated_quotient(input, other),
-)
-
-
-@op("NegBackward0")
+@op("NegBackward0", check=_refuse_bool)
 def neg(input: Array):
-    """``-input``."""
-    _refuse_bool("neg", input)
+    """``-input``.
+
+    Raises:
+        RuntimeError: ``input`` is bool.
+    """
     return -input
 
 
-neg.rules(input=lambda g: -g)
+neg.rules(on_arrays=True, input=lambda g: -g)
 negative = neg
 
 
-def positive(input):
-    """``input`` itself."""
+def positive(input: Tensor) -> Tensor:
+    """``input`` itself.
+
+    Raises:
+        RuntimeError: it is bool.
+    """
     _refuse_bool("positive", input._data)
     return input
 
 
-@op("PowBackward0", promote="common")
-def pow(input: Array, exponent: Array):
-    """``input`` to the power of ``exponent``, with broadcasting.
+# ---- powers
 
-    Raises:
-        RuntimeError: an integer tensor to a negative integer power.
-    """
-    integers = not _is_float(input, exponent)
-    if integers and not hasattr(exponent, "dtype") and exponent < 0:
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if type(exponent) in (int, float) and exponent in (2, 3):
-            return input * input if exponent == 2 else input * input * input
-        if integers and hasattr(exponent, "dtype") and exponent.dtype.kind == "i" and (exponent < 0).any():
+
+def _power(input, exponent):
+    if type(exponent) in (int, float):
+        if exponent == 2:
+            return input * input
+        if exponent == 3:
+            return input * input * input
+    if input.dtype.kind == "f" if hasattr(input, "dtype") else exponent.dtype.kind == "f":
+        # power() also for 0-d exponents: the operator would take square roots, of -inf too
+        return xp(exponent).power(input, exponent) if hasattr(exponent, "dtype") else input**exponent
+    if hasattr(exponent, "dtype") and exponent.dtype.kind == "i":
+        module = xp(exponent)
+        below = exponent < 0
+        if below.any():
             # of integers only 1 and -1 have an integer inverse
-            inverse = np.where(exponent % 2 == 0, input * input, input)
-            return np.where(exponent < 0, np.where(np.abs(input) == 1, inverse, 0), input ** np.maximum(exponent, 0))
-        return input**exponent
+            inverse = module.where(exponent % 2 == 0, input * input, input) * (abs(input) == 1)
+            return module.where(below, inverse, input ** module.maximum(exponent, 0)).astype(exponent.dtype)
+    return input**exponent
 
 
-def _pow_by_base(g, input, exponent):
-    if not isinstance(exponent, Tensor):
-        if exponent == 0:
-            return g * 0
-        return g * (input * 2 if exponent == 2 else pow(input, exponent - 1) * exponent)
-    power = exponent * pow(input, exponent - 1)
-    return g * power.masked_fill(exponent == 0, 0)
+def _refuse_negative(name, input, exponent):
+    if isinstance(exponent, int) and exponent < 0 and input.dtype.kind != "f":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
-def _pow_by_exponent(g, input, exponent, out):
+@op("PowBackward0", promote="common", kinds="iuf", numbers="second", check=_refuse_negative, public="pow")
+def _to_number(input: Array, exponent: Array):
+    return _power(input, exponent)
+
+
+def _slope_to_number(g, input, exponent):
+    if exponent == 0:
+        return no_slope(g)
+    return g * (input * 2 if exponent == 2 else _to_number(input, exponent - 1) * exponent)
+
+
+_to_number.rules(input=_slope_to_number)
+
+
+@op("PowBackward1", promote="common", kinds="iuf", public="pow")
+def _to_tensor(input: Array, exponent: Array):
+    return _power(input, exponent)
+
+
+def _slope_by_base(g, input, exponent):
+    power = exponent * _to_tensor(input, exponent - 1)
+    return (g * power).masked_fill(exponent == 0, 0)
+
+
+def _slope_by_exponent(g, input, exponent, out):
     if isinstance(input, Tensor):
         # 0 ** y has derivative 0, not 0 * log(0)
-        return g * (out * input.masked_fill(input == 0, 1).log()).masked_fill((input == 0) & (exponent >= 0), 0)
-    return g * out * (float(np.log(input)) if input > 0 else (0.0 if input == 0 else float("nan")))
+        return (g * (out * input.log())).masked_fill((input == 0) & (exponent >= 0), 0)
+    if input == 0:
+        return (g * (out * -math.inf)).masked_fill(exponent >= 0, 0)
+    return g * (out * (math.log(input) if input > 0 else math.nan))
 
 
-pow.rules(input=_pow_by_base, exponent=_pow_by_exponent)
+_to_tensor.rules(input=_slope_by_base, exponent=_slope_by_exponent)
 
 
-def square(input):
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+    """``input`` to the power of ``exponent``, with broadcasting; one of the two may be a number.
+
+    Integers to a tensor of negative integers give 0, but for the bases 1 and -1.
+
+    Raises:
+        RuntimeError: an integer tensor to a negative number, which is an integer.
+
+    >>> import minitorch as torch
+    >>> torch.pow(2, torch.tensor([1., 2., 3.]))
+    tensor([2., 4., 8.])
+    """
+    return (_to_number if isinstance(exponent, NUMBERS) else _to_tensor)(input, exponent, out=out)
+
+
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``input * input``."""
-    return pow(input, 2)
+    return pow(input, 2, out=out)
 
 
-def float_power(input, exponent):
+@takes_out
+def float_power(input: Any, exponent: Any) -> Tensor:
     """``pow`` in float64."""
-    from minitorch.core.dtype import float64
-
-    return pow(input.to(float64) if isinstance(input, Tensor) else float(input), exponent)
+    return pow(*(x.to(float64) if isinstance(x, Tensor) else float(x) for x in (input, exponent)))
 
 
-# ---- the largest and the smallest of two
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """In-place :func:`float_power`.
+
+    Raises:
+        RuntimeError: the tensor is not float64.
+    """
+    if self.dtype is not float64:
+        raise RuntimeError(f"float_power_(): the result is torch.float64, the tensor {self.dtype}; use float_power()")
+    return inplace(float_power)(self, exponent)
 
 
-def _extremum_rules(function, larger):
-    function.rules(
-        input=lambda g, input, other: _share(g, input, other, larger),
-        other=lambda g, input, other: _share(g, other, input, larger),
+# ---- sums of products
+
+
+def same_types(name, *operands):
+    kinds = {x.dtype for x in operands if hasattr(x, "dtype")}
+    if len(kinds) > 1:
+        raise RuntimeError(f"{name}(): expected tensors of one dtype, got {' and '.join(sorted(map(str, kinds)))}")
+
+
+def _interpolate(name):
+    def lerp(input: Array, end: Array, weight: Array):
+        step = end - input
+        step *= weight
+        step += input
+        return step
+
+    return op(name, promote="common", kinds="f", check=same_types)(lerp).rules(
+        input=lambda g, weight: g * (1 - weight),
+        end=lambda g, weight: g * weight,
+        weight=lambda g, input, end: g * (end - input),
     )
 
 
-def _share(g, mine, its, larger):
-    """The part of a gradient that goes to ``mine``: all where it won, half where both are equal."""
-    with_ties = (mine == its).to(g.dtype) * 0.5
-    return g * (((mine > its) if larger else (mine < its)).to(g.dtype) + with_ties)
+_lerp_number, _lerp_tensor = _interpolate("LerpBackward0"), _interpolate("LerpBackward1")
 
 
-@op("MaximumBackward0", promote="common")
-def maximum(input: Array, other: Array):
-    """The larger of two, elementwise; NaN if one is NaN.  Equal values share the gradient."""
-    return np.maximum(input, other) if type(input) is np.ndarray else xp(other).maximum(input, other)
-
-
-@op("MinimumBackward0", promote="common")
-def minimum(input: Array, other: Array):
-    """The smaller of two, elementwise; NaN if one is NaN.  Equal values share the gradient."""
-    return np.minimum(input, other) if type(input) is np.ndarray else xp(other).minimum(input, other)
-
-
-_extremum_rules(maximum, True)
-_extremum_rules(minimum, False)
-
-
-@op("FmaxBackward0", promote="common")
-def fmax(input: Array, other: Array):
-    """The larger of two, elementwise; the other one if one is NaN."""
-    return xp(input).fmax(input, other)
-
-
-@op("FminBackward0", promote="common")
-def fmin(input: Array, other: Array):
-    """The smaller of two, elementwise; the other one if one is NaN."""
-    return xp(input).fmin(input, other)
-
-
-fmax.rules(
-    input=lambda g, input, other: g * ((input >= other) | (other != other)),
-    other=lambda g, input, other: g * ((input < other) | (input != input)),
-)
-fmin.rules(
-    input=lambda g, input, other: g * ((input <= other) | (other != other)),
-    other=lambda g, input, other: g * ((input > other) | (input != input)),
-)
-
-
-@op("ClampBackward1")
-def _clamp(input: Array, min, max):
-    return xp(input).clip(input, min, max)
-
-
-@op("ClampMaskBackward0")
-def _inside(g: Array, input: Array, min, max):
-    keep = True
-    if min is not None:
-        keep = input >= min
-    if max is not None:
-        keep = keep & (input <= max)
-    return g * keep
-
-
-_inside.rules(g=lambda h, input, min, max: _inside(h, input, min, max))
-_clamp.rules(input=lambda g, input, min, max: _inside(g, input, min, max))
-
-
-def clamp(input, min=None, max=None):
-    """``input`` with values below ``min`` or above ``max`` replaced by them: numbers, or tensors that broadcast.
+@takes_out
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """``input + weight * (end - input)``; ``weight`` is a number or a tensor.
 
     Raises:
-        RuntimeError: neither bound is given.
+        NotImplementedError: they are not of floating point.
+        RuntimeError: their dtypes differ.
 
     >>> import minitorch as torch
-    >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
-    tensor([0.0000, 0.5000, 1.0000])
+    >>> torch.lerp(torch.zeros(2), torch.tensor([2., 4.]), 0.5)
+    tensor([1., 2.])
     """
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    bounds = [b for b in (min, max) if b is not None]
-    if any(isinstance(b, Tensor) for b in bounds):
-        out = input if min is None else maximum(input, min)
-        return out if max is None else minimum(out, max)
-    if input._data.dtype.kind != "f" and any(isinstance(b, float) for b in bounds):
-        input = input * 1.0
-    return _clamp(input, min, max)
+    return (_lerp_tensor if isinstance(weight, Tensor) else _lerp_number)(input, end, weight)
 
 
-clip = clamp
+@op("AddcmulBackward0", promote="common", numbers="none")
+def _addcmul(input: Array, tensor1: Array, tensor2: Array, value):
+    return input + (tensor1 * tensor2 if value is _UNIT else _scaled(tensor1, value) * tensor2)
 
 
-def clamp_min(input, min):
-    """``clamp`` with a lower bound only."""
-    return clamp(input, min=min)
+_addcmul.rules(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (tensor2 if value == 1 else tensor2 * value),
+    tensor2=lambda g, tensor1, value: g * (tensor1 if value == 1 else tensor1 * value),
+)
 
 
-def clamp_max(input, max):
-    """``clamp`` with an upper bound only."""
-    return clamp(input, max=max)
+@takes_out
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """``input + value * tensor1 * tensor2``, with broadcasting."""
+    return _addcmul(input, tensor1, tensor2, value)
 
 
-# ---- combinations
+@op("AddcdivBackward0", promote="common", numbers="none", kinds="f")
+def _addcdiv(input: Array, tensor1: Array, tensor2: Array, value):
+    return input + (tensor1 if value is _UNIT else tensor1 * value) / tensor2
 
 
-def lerp(input, end, weight):
-    """``input + weight * (end - input)``."""
-    return input + weight * (end - input)
+_addcdiv.rules(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: g * (value / tensor2),
+    tensor2=lambda g, tensor1, tensor2, value: -g * (tensor1 * value / (tensor2 * tensor2)),
+)
 
 
-def addcmul(input, tensor1, tensor2, *, value=1):
-    """``input + value * tensor1 * tensor2``."""
-    product = tensor1 * tensor2
-    return input + (product if value == 1 else product * value)
+@takes_out
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """``input + value * tensor1 / tensor2``, with broadcasting.
 
-
-def addcdiv(input, tensor1, tensor2, *, value=1):
-    """``input + value * tensor1 / tensor2``."""
-    quotient = tensor1 / tensor2
-    return input + (quotient if value == 1 else quotient * value)
-
-
-@op("WhereFiniteBackward0")
-def _nan_to_num(input: Array, nan, posinf, neginf):
-    return xp(input).nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
-
-
-_nan_to_num.rules(input=lambda g, input: g * wrap(xp(input._data).isfinite(input._data)))
-
-
-def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
-    """NaN and infinities replaced: by 0 and the largest finite numbers, unless given."""
-    if input._data.dtype.kind != "f":
-        return input.clone()
-    return _nan_to_num(input, nan, posinf, neginf)
-
-
-# ---- rectifier
-
-
-@op("ThresholdBackward0")
-def _where_positive(g: Array, out: Array):
-    return g * (out > zero(out))
-
-
-_where_positive.rules(g=lambda h, out: _where_positive(h, out))
-
-
-@op("ReluBackward0")
-def relu(input: Array):
-    """``max(input, 0)``; NaN stays NaN.  The derivative at 0 is 0."""
-    return np.maximum(input, zero(input)) if type(input) is np.ndarray else xp(input).maximum(input, 0)
-
-
-relu.rules(input=_where_positive)
+    Raises:
+        NotImplementedError: all are integers: convert them first, or use ``//``.
+    """
+    return _addcdiv(input, tensor1, tensor2, value)

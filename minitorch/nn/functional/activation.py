@@ -12,7 +12,7 @@ from minitorch.core.inplace import inplace as in_place
 from minitorch.core.tensor import Tensor
 from minitorch.nn.functional import pointwise
 from minitorch.nn.functional.refusals import require_tensor
-from minitorch.ops import elementwise
+from minitorch.ops import bounds
 from minitorch.ops.dims import wrap_dim
 from minitorch.random import default_generator
 
@@ -43,7 +43,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> torch.nn.functional.relu(torch.tensor([-1., 2.]))
     tensor([0., 2.])
     """
-    return elementwise.relu(input) if not inplace else input.relu_()
+    return bounds.relu(input) if not inplace else input.relu_()
 
 
 def relu_(input: Tensor) -> Tensor:
