@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module, cupy, is_array, to_device
+from minitorch.backend.array_module import array_module, cupy, is_array, module_on_gpu, to_device
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
@@ -25,13 +25,9 @@ def finish(array: Any, requires_grad: bool = False) -> Tensor:
 
 
 def module_on(device: Any) -> Any:
-    """The array library for a device (default: the default device), set to allocate there."""
+    """The array library for a device (default: the default device), with functions that allocate there."""
     target = as_device(device)
-    if target.type == "cpu":
-        return np
-    library = cupy()
-    library.cuda.Device(target.ordinal).use()
-    return library
+    return np if target.type == "cpu" else module_on_gpu(target.ordinal)
 
 
 def numpy_dtype(dtype: DType | None) -> np.dtype:
@@ -162,9 +158,7 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return wrap(np.asarray(ndarray))
 
 
-def frombuffer(
-    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
-) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A 1-d tensor on the memory of an object with the buffer protocol."""
     return finish(np.frombuffer(buffer, as_dtype(dtype).numpy, count, offset), requires_grad)
 
@@ -190,7 +184,9 @@ def rebuild_tensor(cls: type, array: np.ndarray, device: str, requires_grad: boo
 # ---- filled
 
 
-def _filled(name: str, size: tuple, value: Any, dtype: Any, device: Any, requires_grad: bool, out: Any = None) -> Tensor:
+def _filled(
+    name: str, size: tuple, value: Any, dtype: Any, device: Any, requires_grad: bool, out: Any = None
+) -> Tensor:
     shape = shape_arguments(size)
     if min(shape, default=0) < 0:
         raise RuntimeError(f"{name}: sizes must not be negative, got {list(shape)}")
@@ -278,7 +274,9 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     """``fill_value`` with the shape, dtype and device of ``input``."""
-    return _like(input, float(fill_value) if isinstance(fill_value, Tensor) else fill_value, dtype, device, requires_grad)
+    return _like(
+        input, float(fill_value) if isinstance(fill_value, Tensor) else fill_value, dtype, device, requires_grad
+    )
 
 
 # ---- ranges
@@ -336,9 +334,7 @@ def logspace(
     return finish((float(base) ** powers).astype(numpy_dtype(dtype)), requires_grad)
 
 
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The (n, m) matrix with ones on its diagonal."""
     return finish(module_on(device).eye(n, m, dtype=numpy_dtype(dtype)), requires_grad)
 
@@ -352,9 +348,7 @@ def new_tensor(self: Tensor, data: Any, dtype: Any = None, device: Any = None, r
 
 
 def _new_filled(name: str, value: Any) -> Any:
-    def method(
-        self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ) -> Tensor:
+    def method(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
         return _filled(name, size, value, dtype or self.dtype, device or self.device, requires_grad)
 
     method.__name__ = name

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 _cupy: Any = None
+_several_gpus = False
+#: called when CuPy has been found on a machine with more than one GPU; nobody else pays for keeping them apart
+when_several_gpus: list[Callable[[], None]] = []
 
 
 def cupy() -> Any:
@@ -15,7 +19,7 @@ def cupy() -> Any:
     Raises:
         RuntimeError: CuPy is missing or finds no usable GPU; the message says why and what to install.
     """
-    global _cupy
+    global _cupy, _several_gpus
     if _cupy is None:
         reason = why_no_cupy()
         if reason is not None:
@@ -23,6 +27,10 @@ def cupy() -> Any:
         import cupy as module
 
         _cupy = module
+        _several_gpus = module.cuda.runtime.getDeviceCount() > 1
+        if _several_gpus:
+            for prepare in when_several_gpus:
+                prepare()
     return _cupy
 
 
@@ -74,6 +82,68 @@ def device_index(array: Any) -> int | None:
     return None if isinstance(array, np.ndarray) else int(array.device.id)
 
 
+class _Anywhere:
+    """A context that changes nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+_anywhere = _Anywhere()
+
+
+def beside(array: Any) -> Any:
+    """A context in which the GPU of ``array`` is the current one, as CuPy wants it for whatever takes the array.
+
+    Nothing is changed for arrays in host memory or where there is one GPU.
+    """
+    if _several_gpus and isinstance(array, _cupy.ndarray):
+        return _cupy.cuda.Device(array.device.id)
+    return _anywhere
+
+
+class _OnGpu:
+    """CuPy, each function of which works on one GPU."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(_cupy, name)
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            with _cupy.cuda.Device(self.index):
+                return found(*args, **kwargs)
+
+        return function
+
+
+def checked_gpu(index: int) -> int:
+    """``index``, if there is such a GPU.
+
+    Raises:
+        RuntimeError: there is not.
+    """
+    count = cupy().cuda.runtime.getDeviceCount()
+    if not 0 <= index < count:
+        raise RuntimeError(
+            f"CUDA error: invalid device ordinal: device 'cuda:{index}' was asked for, but this machine has "
+            + (f"'cuda:0' to 'cuda:{count - 1}'" if count > 1 else "'cuda:0' alone")
+        )
+    return index
+
+
+def module_on_gpu(index: int | None) -> Any:
+    """CuPy for making arrays on GPU ``index``."""
+    index = checked_gpu(index or 0)
+    return _OnGpu(index) if _several_gpus else _cupy
+
+
 def to_host(array: Any) -> np.ndarray:
     """A NumPy array with the values of ``array``: the array itself if it is one already."""
     return array if isinstance(array, np.ndarray) else array_module(array).asnumpy(array)
@@ -86,5 +156,5 @@ def to_device(array: Any, index: int | None) -> Any:
     module = cupy()
     if not isinstance(array, np.ndarray) and array.device.id == index:
         return array
-    with module.cuda.Device(index):
+    with module.cuda.Device(checked_gpu(index)):
         return module.asarray(array)

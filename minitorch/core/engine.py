@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.array_module import array_module, beside
 from minitorch.core.grad_mode import state
 from minitorch.core.node import Node, OutputNode, bump_version, freed
 from minitorch.core.tensor import Tensor, edge_of, wrap
@@ -27,7 +28,7 @@ def run(
     """
     enabled, state.enabled = state.enabled, create_graph
     try:
-        with np.errstate(all="ignore"):  # gradients may overflow without a word
+        with np.errstate(all="ignore"), beside(roots[0][1]._data if roots else None):  # overflows need no word
             return _send(roots, retain_graph, create_graph, capture)
     finally:
         state.enabled = enabled
@@ -215,7 +216,8 @@ def accumulate(found: dict[Any, Tensor], create_graph: bool) -> None:
         elif create_graph:
             leaf._grad = leaf._grad + g
         else:
-            leaf._grad._data += g._data
+            with beside(g._data):
+                leaf._grad._data += g._data
             bump_version(leaf._grad)
         if leaf._post_hooks is not None:
             for hook in list(leaf._post_hooks.values()):
@@ -254,9 +256,8 @@ def _roots(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> lis
 
 
 def _one_like(array: Any) -> Any:
-    from minitorch.backend.array_module import array_module
-
-    return array_module(array).ones_like(array)
+    with beside(array):
+        return array_module(array).ones_like(array)
 
 
 def _as_tuple(value: Any, what: str) -> tuple:

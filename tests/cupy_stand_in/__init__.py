@@ -99,12 +99,13 @@ def installed() -> Iterator[types.ModuleType]:
     """Inside the ``with`` block ``import cupy`` gives the stand-in, and minitorch finds it."""
     array_module = importlib.import_module("minitorch.backend.array_module")  # hidden by the function of that name
     from minitorch.backend.primitives import forget_replacements
+    from minitorch.core import calls
 
     stand_in = module()
     hidden = {name: sys.modules[name] for name in _modules if name in sys.modules}
-    before = array_module._cupy
+    before = array_module._cupy, array_module._several_gpus, calls.quietly
     sys.modules.update(_modules)
-    array_module._cupy = None
+    array_module._cupy, array_module._several_gpus = None, False
     forget_replacements()
     try:
         yield stand_in
@@ -113,5 +114,5 @@ def installed() -> Iterator[types.ModuleType]:
         for name in _modules:
             del sys.modules[name]
         sys.modules.update(hidden)
-        array_module._cupy = before
+        array_module._cupy, array_module._several_gpus, calls.quietly = before
         forget_replacements()
