@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
@@ -106,7 +107,7 @@ def check_types(name: str, a: Any, b: Any) -> None:
             f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}; cast one with .to()"
         )
     if a._data.dtype.kind == "b":
-        raise RuntimeError(f'"{name}" not implemented for \'Bool\': cast to an integer type first')
+        raise RuntimeError(f"\"{name}\" not implemented for 'Bool': cast to an integer type first")
 
 
 def _cannot_multiply(name: str, a: tuple, b: tuple) -> RuntimeError:
@@ -115,27 +116,33 @@ def _cannot_multiply(name: str, a: tuple, b: tuple) -> RuntimeError:
     )
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of two matrices: (n, k), (k, m) -> (n, m).
 
     Raises:
         RuntimeError: not matrices, shapes do not fit or dtypes differ.
     """
+    if out is not None:
+        return into(out, mm(input, mat2), "mm")
     check_types("mm", input, mat2)
     a, b = input._data.shape, mat2._data.shape
     if len(a) != 2 or len(b) != 2:
-        raise RuntimeError(f"mm: {'self' if len(a) != 2 else 'mat2'} must be a matrix, got shapes {list(a)} and {list(b)}")
+        raise RuntimeError(
+            f"mm: {'self' if len(a) != 2 else 'mat2'} must be a matrix, got shapes {list(a)} and {list(b)}"
+        )
     if a[1] != b[0]:
         raise _cannot_multiply("mm", a, b)
     return _mm(input, mat2, False, False)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Products of the matrices of two batches: (b, n, k), (b, k, m) -> (b, n, m).
 
     Raises:
         RuntimeError: not three dimensions, shapes do not fit or dtypes differ.
     """
+    if out is not None:
+        return into(out, bmm(input, mat2), "bmm")
     check_types("bmm", input, mat2)
     a, b = input._data.shape, mat2._data.shape
     if len(a) != 3 or len(b) != 3:
@@ -150,12 +157,14 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return _bmm(input, mat2, False, False)
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Matrix times vector: (n, m), (m) -> (n).
 
     Raises:
         RuntimeError: shapes do not fit or dtypes differ.
     """
+    if out is not None:
+        return into(out, mv(input, vec), "mv")
     check_types("mv", input, vec)
     a, b = input._data.shape, vec._data.shape
     if len(a) != 2 or len(b) != 1:
@@ -165,7 +174,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return _mv(input, vec, False)
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors.
 
     Raises:
@@ -175,13 +184,16 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     >>> torch.dot(torch.tensor([1., 2.]), torch.tensor([3., 4.]))
     tensor(11.)
     """
+    if out is not None:
+        return into(out, dot(input, tensor), "dot")
     check_types("dot", input, tensor)
     a, b = input._data.shape, tensor._data.shape
     if len(a) != 1 or len(b) != 1:
         raise RuntimeError(f"dot: 1D tensors expected, but got {len(a)}D and {len(b)}D tensors")
     if a != b:
         raise RuntimeError(
-            f"dot: inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements"
+            f"dot: inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of "
+            "elements"
         )
     return _dot(input, tensor)
 
@@ -191,8 +203,10 @@ def vdot(input: Tensor, other: Tensor) -> Tensor:
     return dot(input, other)
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Every product of an element of one vector and one of another: (n), (m) -> (n, m)."""
+    if out is not None:
+        return into(out, outer(input, vec2), "outer")
     if input._data.ndim != 1 or vec2._data.ndim != 1:
         raise RuntimeError(
             f"outer: Expected 1-D arguments self and vec2, got {input._data.ndim}-D and {vec2._data.ndim}-D"
@@ -207,7 +221,7 @@ def ger(input: Tensor, vec2: Tensor) -> Tensor:
     return outer(input, vec2)
 
 
-def matmul(input: Tensor, other: Tensor) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Matrix product with broadcasting: the last two dimensions are matrices, those before a batch.
 
     A vector counts as a row on the left and as a column on the right; the dimension is dropped again.
@@ -219,6 +233,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> torch.matmul(torch.ones(5, 2, 3), torch.ones(3, 4)).shape
     torch.Size([5, 2, 4])
     """
+    if out is not None:
+        return into(out, matmul(input, other), "matmul")
     check_types("matmul", input, other)
     a, b = input._data.shape, other._data.shape
     n, m = len(a), len(b)
@@ -280,12 +296,8 @@ def _scaled(g: Tensor, factor: Any) -> Tensor:
 
 _addmm.rules(
     input=lambda g, input_shape, beta: sum_to(_scaled(g, beta), input_shape),
-    mat1=lambda g, mat2, t1, t2, alpha: _scaled(
-        _mm(mat2, g, t2, True) if t1 else _mm(g, mat2, False, not t2), alpha
-    ),
-    mat2=lambda g, mat1, t1, t2, alpha: _scaled(
-        _mm(g, mat1, True, t1) if t2 else _mm(mat1, g, not t1, False), alpha
-    ),
+    mat1=lambda g, mat2, t1, t2, alpha: _scaled(_mm(mat2, g, t2, True) if t1 else _mm(g, mat2, False, not t2), alpha),
+    mat2=lambda g, mat1, t1, t2, alpha: _scaled(_mm(g, mat1, True, t1) if t2 else _mm(mat1, g, not t1, False), alpha),
 )
 
 
@@ -295,12 +307,16 @@ def _check_summand(name: str, input: Tensor, shape: tuple) -> None:
     expanded_shape(input._data.shape, shape)
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta * input + alpha * mat1 @ mat2``; ``input`` broadcasts.  With ``beta=0``, NaN in ``input`` is ignored.
 
     Raises:
         RuntimeError: shapes do not fit or dtypes differ.
     """
+    if out is not None:
+        return into(out, addmm(input, mat1, mat2, beta=beta, alpha=alpha), "addmm")
     check_types("addmm", mat1, mat2)
     check_types("addmm", input, mat1)
     a, b = mat1._data.shape, mat2._data.shape
