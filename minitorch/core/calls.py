@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ndarray = np.ndarray
 _new = object.__new__
 _float32 = np.dtype(np.float32)  # looked at before any other type: it is the usual one
+_float64 = np.dtype(np.float64)
 _MISSING = inspect.Parameter.empty
 
 
@@ -268,8 +269,8 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
             a = input._data
             if number:
                 b = other
-                if a.dtype is not _float32 and a.dtype.kind != "f":
-                    a, b = spec.arrays((input, other))
+                if a.dtype is not _float32 and a.dtype is not _float64:
+                    return _long_binary(spec, input, other, params)
             else:
                 b = other._data
                 dtype = a.dtype
@@ -320,11 +321,19 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
 
 def _long_binary(spec: Spec, input: Any, other: Any, params: Sequence[Any]) -> Tensor:
     arrays = spec.arrays((input, other))
+    array = arrays[0] if hasattr(arrays[0], "dtype") else arrays[1]
+    # Half precision beside a number: the number keeps its own, and only the result is rounded.
+    half = array.dtype.itemsize == 2 and array.dtype.kind == "f" and not all(hasattr(x, "dtype") for x in arrays)
+    if half:
+        arrays = [x.astype(_float32) if x is array else x for x in arrays]
     try:
-        out = wrap(quietly().run(spec.forward, *arrays, *params))
+        result = quietly().run(spec.forward, *arrays, *params)
+        if half and result.dtype is _float32:
+            result = quietly().run(result.astype, array.dtype)
     except (TypeError, ValueError) as error:
         spec.explain(error, arrays)
         raise
+    out = wrap(result)
     if state.enabled and spec.rules:
         _record(spec, (input, other, *params), (input, other), out, None)
     return out

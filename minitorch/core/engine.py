@@ -66,7 +66,7 @@ def _send(
         node = heappop(heap)[1]
         g = pending.pop(node)
         edges = node.edges
-        if node.quick is not None and not create_graph and wanted is None and not node.watched:
+        if node.quick is not None and not create_graph and not node.watched and (wanted is None or node not in wanted):
             saved = node.saved
             if saved is None:
                 raise RuntimeError(freed(node))

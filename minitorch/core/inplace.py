@@ -7,8 +7,10 @@ history (``CopySlices``), and every other view finds its place in it when it is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any
 
+from minitorch.backend.array_module import array_module
 from minitorch.backend.quiet import quietly
 from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import no_grad, state
@@ -25,9 +27,12 @@ def inplace(function: Callable, name: str | None = None) -> Callable:
             memory that several elements share.
     """
     name = name or function.__name__ + "_"
+    ufunc = getattr(function, "ufunc", None)
 
     def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         refuse_write(self, name)
+        if ufunc is not None and len(args) == 1 and _written_at_once(ufunc, self, args[0], **kwargs):
+            return self
         if state.enabled and _needs_grad(self, *args, *kwargs.values()) and _saves_first_input(function, self, args):
             # A rule may need the values that are about to be overwritten.
             kept = _copy_with_history(self)
@@ -40,6 +45,31 @@ def inplace(function: Callable, name: str | None = None) -> Callable:
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"In-place version of :func:`{function.__name__}`; returns ``self``."
     return call
+
+
+def _written_at_once(ufunc: str, self: Tensor, other: Any, alpha: Any = None, **kwargs: Any) -> bool:
+    """Has the array library write into the memory of ``self``, if types, shapes and the graph allow it."""
+    memory = self._data
+    if kwargs or memory.dtype.kind != "f" or memory.dtype.itemsize < 4 or (state.enabled and _needs_grad(self, other)):
+        return False
+    if isinstance(other, Tensor):
+        value = other._data
+        if type(value) is not type(memory) or value.dtype is not memory.dtype:
+            return False
+    elif type(other) is float or type(other) is int:
+        value = other
+    else:
+        return False
+    if alpha is not None:
+        if ufunc not in ("add", "subtract") or (type(alpha) is not float and type(alpha) is not int):
+            return False
+        value = quietly().run(mul, value, alpha)
+    try:
+        quietly().run(getattr(array_module(memory), ufunc), memory, value, memory)
+    except ValueError:  # the shapes do not fit: nothing was written
+        return False
+    bump_version(self)
+    return True
 
 
 def overwrite(function: Callable, name: str, self: Tensor, *args: Any) -> Tensor:

@@ -166,6 +166,7 @@ def op(
     kinds: str | None = None,
     check: Callable | None = None,
     public: str | None = None,
+    ufunc: str | None = None,
 ) -> Callable[[Callable], Any]:
     """Declares an operation.  The function takes arrays for the arguments annotated ``Array`` and returns an array.
 
@@ -181,6 +182,8 @@ def op(
         check: called with the op's name and the operands as they are before promotion, if they are not both
             floating-point; raises what it has against them.
         public: the op's name in errors, if it is not the function's.
+        ufunc: the function of the array library that does the same, with ``alpha`` times the second operand: in-place
+            variants then have it write where the tensor is.
     """
 
     def declare(forward: Callable) -> Any:
@@ -214,6 +217,7 @@ def op(
             return call
 
         call.spec = spec  # type: ignore[attr-defined]
+        call.ufunc = ufunc  # type: ignore[attr-defined]
         call.rules = rules  # type: ignore[attr-defined]
         return call
 

@@ -10,7 +10,7 @@ from minitorch.core.tensor import Tensor
 from minitorch.ops.elementwise import no_slope, one
 
 
-@op("DivBackward0", promote="float", public="div")
+@op("DivBackward0", promote="float", public="div", ufunc="true_divide")
 def true_divide(input: Array, other: Array):
     """``input / other``, with broadcasting; integers give the default floating-point type."""
     return input / other
@@ -119,6 +119,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
     return _QUOTIENTS[rounding_mode](input, other, out=out)
 
 
+div.ufunc = true_divide.ufunc  # type: ignore[attr-defined]
 divide = div
 
 

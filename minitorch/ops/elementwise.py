@@ -53,7 +53,7 @@ def _scaled(array, alpha):
     return array * (bool(alpha) if kind == "b" else alpha)
 
 
-@op("AddBackward0", promote="common")
+@op("AddBackward0", promote="common", ufunc="add")
 def add(input: Array, other: Array, alpha=1):
     """``input + alpha * other``, with broadcasting.
 
@@ -83,7 +83,7 @@ def _refuse_bool(name, *operands):
         )
 
 
-@op("SubBackward0", promote="common", check=_refuse_bool)
+@op("SubBackward0", promote="common", check=_refuse_bool, ufunc="subtract")
 def sub(input: Array, other: Array, alpha=1):
     """``input - alpha * other``, with broadcasting.
 
@@ -114,7 +114,7 @@ rsub.rules(
 )
 
 
-@op("MulBackward0", promote="common")
+@op("MulBackward0", promote="common", ufunc="multiply")
 def mul(input: Array, other: Array):
     """``input * other``, with broadcasting."""
     return input * other
