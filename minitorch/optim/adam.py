@@ -87,6 +87,7 @@ class Adam(PerParameter):
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
         adam_step(
             param,
             grad,
@@ -95,7 +96,8 @@ class Adam(PerParameter):
             state["max_exp_avg_sq"]._data if group["amsgrad"] else None,
             advance(state),
             group["lr"],
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"],
             group["decoupled_weight_decay"],

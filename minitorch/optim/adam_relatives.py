@@ -62,6 +62,7 @@ class Adamax(PerParameter):
         return ("exp_avg", "exp_inf")
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
         adamax_step(
             param,
             grad,
@@ -69,7 +70,8 @@ class Adamax(PerParameter):
             state["exp_inf"]._data,
             advance(state),
             group["lr"],
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"],
             group["maximize"],

@@ -86,7 +86,7 @@ def strong_wolfe(
     low = 0 if bracket[0].loss <= bracket[1].loss else 1
     stuck = False
     while tried < most and not abs(bracket[1].t - bracket[0].t) * reach < tolerance:
-        t, stuck = _away_from_ends(cubic_minimum(*bracket), bracket, stuck)
+        t, stuck = _away_from_ends(cubic_minimum(bracket[0], bracket[1]), bracket, stuck)
         point = evaluate(t)
         tried += 1
         if too_high(point) or point.loss >= bracket[low].loss:

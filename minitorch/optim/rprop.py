@@ -77,5 +77,16 @@ class Rprop(PerParameter):
 
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         advance(state)
-        sizes = (*group["etas"], *group["step_sizes"])
-        rprop_step(param, grad, state["prev"]._data, state["step_size"]._data, *sizes, group["maximize"])
+        eta_minus, eta_plus = group["etas"]
+        smallest, largest = group["step_sizes"]
+        rprop_step(
+            param,
+            grad,
+            state["prev"]._data,
+            state["step_size"]._data,
+            eta_minus,
+            eta_plus,
+            smallest,
+            largest,
+            group["maximize"],
+        )
