@@ -59,7 +59,7 @@ _gather_grad.rules(g=lambda h, index, dim: _gather(h, index, dim))
 
 @op("GatherBackwardBackward0")
 def placed(g: Array, index: Array, shape, dim):
-    """Zeros but for ``g`` at the places ``index`` along ``dim``.  These must be distinct: they are written, not added."""
+    """Zeros but for ``g`` at the places ``index`` along ``dim``, which must be distinct: they are not added up."""
     whole = xp(g).zeros(shape, g.dtype)
     whole[places(index, dim)] = g
     return whole

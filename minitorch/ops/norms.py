@@ -81,8 +81,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     if dtype is not None:
         if as_dtype(dtype).itemsize < x.dtype.itemsize:
             raise RuntimeError(
-                f"linalg.vector_norm: the dtype of the input ({x.dtype}) should be convertible without narrowing to the "
-                f"specified dtype ({dtype})"
+                f"linalg.vector_norm: the dtype of the input ({x.dtype}) should be convertible without narrowing to "
+                f"the specified dtype ({dtype})"
             )
         x = x.to(dtype)
     array = x._data

@@ -50,9 +50,8 @@ def _select(result: Any, name: str, input: Tensor, dim: int, keepdim: bool, rank
         values, places = _ranked(input.reshape(1), 0, 0, False)
         return result((values, wrap(places)))
     if array.size == 0:
-        shape = [n for i, n in enumerate(array.shape) if i != axis or keepdim]
-        shape = [1 if i == axis and keepdim else n for i, n in enumerate(shape)]
-        return result((wrap(xp(array).zeros(shape, array.dtype)), wrap(xp(array).zeros(shape, np.int64))))
+        values = input.amax(axis, keepdim)  # empty itself
+        return result((values, wrap(xp(array).zeros(values._data.shape, np.int64))))
     values, places = _ranked(input, axis, rank(xp(array).moveaxis(array, axis, -1)), keepdim)
     return result((values, wrap(xp(array).expand_dims(places, axis) if keepdim else places)))
 

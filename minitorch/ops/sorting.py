@@ -28,9 +28,7 @@ def stable_order(array: Any, descending: bool = False) -> Any:
 
 
 def _ascending(lib: Any, array: Any) -> Any:
-    if lib is not np:
-        return array.argsort(axis=-1)  # CuPy's is always stable
-    if array.dtype.kind == "f" and array.dtype.itemsize > 2 and array.size > 256:
+    if lib is np and array.dtype.kind == "f" and array.dtype.itemsize > 2 and array.size > 256:
         # NumPy sorts floats several times faster where ties may fall as they like: mostly there are none.
         order = array.argsort(axis=-1)
         ranked = np.take_along_axis(array, order, -1)
