@@ -42,7 +42,18 @@ CASES = {
     "no-channels": (2, 0, 4, (5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
     "no-outputs": (2, 3, 0, (5, 5), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
 }
-TOLERANCE = {"float16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+# Shapes that the compiled versions compute by Winograd's algorithm: tiles that end inside the image, and several
+# groups.
+WINOGRAD = {
+    "winograd": (3, 16, 20, (16, 16), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "winograd-odd-size": (5, 16, 16, (13, 7), (3, 3), (1, 1), ((0, 2), (2, 1)), (1, 1), 1),
+    "winograd-no-padding": (2, 24, 16, (6, 34), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "winograd-padding-beyond-kernel": (2, 16, 16, (5, 6), (3, 3), (1, 1), ((4, 3), (0, 5)), (1, 1), 1),
+    "winograd-groups-of-images": (40, 16, 16, (8, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "winograd-many-channels": (3, 128, 132, (6, 6), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+}
+CASES |= WINOGRAD
+TOLERANCE = {"float16": 2e-2, "float32": 4e-5, "float64": 1e-12}
 
 
 def arrays(case, dtype="float64"):

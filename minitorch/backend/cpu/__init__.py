@@ -19,8 +19,11 @@ _REPLACEMENTS = {
     "conv_forward": "minitorch.backend.cpu.conv",
     "conv_input_grad": "minitorch.backend.cpu.conv",
     "conv_weight_grad": "minitorch.backend.cpu.conv",
-
-
+    "max_pool_forward": "minitorch.backend.cpu.pooling",
+    "max_pool_backward": "minitorch.backend.cpu.pooling",
+    "matmul": "minitorch.backend.cpu.products",
+    "sgd_step": "minitorch.backend.cpu.optim_steps",
+    "adam_step": "minitorch.backend.cpu.optim_steps",
 }
 _broken = False
 
@@ -37,7 +40,8 @@ def enabled() -> bool:
 
 
 def find(name: str) -> Callable[..., Any] | None:
-    """The replacement of the primitive ``name``, or ``None``; one that fails to compile is given up with a line on stderr."""
+    """The replacement of the primitive ``name``, or ``None``; one that fails to compile is given up with a line on
+    stderr."""
     if name not in _REPLACEMENTS or not enabled():
         return None
     try:

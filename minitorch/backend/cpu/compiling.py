@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
 _told = False
 
@@ -36,9 +37,10 @@ def _say_if_cold(dispatcher, args) -> None:
     cache = dispatcher._cache
     signature = tuple(dispatcher.typeof_pyval(a) for a in args)
     known = getattr(cache, "load_overload", None)
-    if known is not None and cache.load_overload(signature, dispatcher.targetctx) is not None:
-        return
-    _told = True
+    with global_compiler_lock:  # several threads may come here at once
+        if _told or (known is not None and cache.load_overload(signature, dispatcher.targetctx) is not None):
+            return
+        _told = True
     print("minitorch: compiling kernels for this machine, once (a few seconds) ...", file=sys.stderr, flush=True)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from minitorch.backend.cpu import winograd
+from minitorch.backend.cpu.conv_choice import PRODUCTS, WINOGRAD, way
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights
 from minitorch.backend.cpu.threads import share
+from minitorch.backend.primitives import conv as primitive
 from minitorch.backend.primitives.conv_geometry import Ints, Pads, conv_output_shape
 
 # Multiplications and additions that are worth waking another thread for: about 50 µs.
@@ -58,10 +62,11 @@ def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padd
 def _backward_runs(
     outputs: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints
 ) -> tuple[tuple[_Runs, ...], bool]:
-    """The input gradient as correlations of the output gradient, one for each remainder of a padded position by the stride.
+    """The input gradient as correlations of the output gradient, one for each remainder of a padded position by the
+    stride.
 
-    Position ``u = s·a + r`` was read by the taps with ``k·d ≡ r (mod s)``, for output ``a - (k·d - r)/s``.  Also: whether all
-    positions get a value.
+    Position ``u = s·a + r`` was read by the taps with ``k·d ≡ r (mod s)``, for output ``a - (k·d - r)/s``.  Also:
+    whether all positions get a value.
     """
     per_dimension = []
     complete = True
@@ -85,9 +90,7 @@ def _backward_runs(
         counts = tuple([o[4] for o in combination])
         padded = tuple([o[4] + o[5] for o in combination])
         places = [[(0, shift) for shift in o[1]] for o in combination]
-        numbers = [
-            (i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])
-        ]
+        numbers = [(i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])]
         every = numbers == list(range(kernel[0] * kernel[1] * kernel[2]))
         runs.append(
             _Runs(
@@ -117,7 +120,9 @@ def _least_images(work_per_image: int) -> int:
 def _accepts(*arrays: np.ndarray) -> bool:
     """float32 and float64, all of one dtype, with something in them."""
     dtype = arrays[0].dtype
-    return dtype in (np.float32, np.float64) and all(a.dtype == dtype and a.size for a in arrays) and arrays[0].ndim <= 5
+    return (
+        dtype in (np.float32, np.float64) and all(a.dtype == dtype and a.size for a in arrays) and arrays[0].ndim <= 5
+    )
 
 
 def conv_forward(
@@ -125,11 +130,16 @@ def conv_forward(
 ) -> Any:
     if not _accepts(x, w) or (bias is not None and bias.dtype != x.dtype):
         return NotImplemented
+    chosen = way(x.shape, w.shape, tuple(stride), tuple(dilation), groups)
+    if chosen is WINOGRAD:
+        y = np.empty((len(x), len(w), *conv_output_shape(x.shape[2:], (3, 3), stride, padding, dilation)), x.dtype)
+        return winograd.correlate(_kernel_array(x, x.shape), w, padding, bias, y)
+    if chosen is PRODUCTS:
+        y = np.empty((len(x), len(w), *conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)), x.dtype)
+        return _by_images(primitive.conv_forward, (x,), y, w.size, w, stride, padding, dilation, groups, bias)
     spatial, kernel = _three(x.shape[2:], 1), _three(w.shape[2:], 1)
     images, channels, outputs = x.shape[0], w.shape[1], w.shape[0]
-    runs = _forward_runs(
-        channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
-    )
+    runs = _forward_runs(channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1))
     if min(runs.count) < 1:
         return NotImplemented
     source = _kernel_array(x, (images, -1, *spatial))
@@ -141,10 +151,26 @@ def conv_forward(
 
 
 def conv_input_grad(
-    gy: np.ndarray, w: np.ndarray, input_spatial_shape: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1
+    gy: np.ndarray,
+    w: np.ndarray,
+    input_spatial_shape: Ints,
+    stride: Ints,
+    padding: Pads,
+    dilation: Ints,
+    groups: int = 1,
 ) -> Any:
     if not _accepts(gy, w):
         return NotImplemented
+    chosen = way((len(gy), w.shape[1] * groups, *input_spatial_shape), w.shape, tuple(stride), tuple(dilation), groups)
+    if chosen is WINOGRAD:
+        flipped = w[:, :, ::-1, ::-1].swapaxes(0, 1)
+        around = tuple([(2 - lo, 0) for lo, _ in padding])
+        gx = np.empty((len(gy), w.shape[1], *input_spatial_shape), gy.dtype)
+        return winograd.correlate(_kernel_array(gy, gy.shape), flipped, around, None, gx)
+    if chosen is PRODUCTS:
+        gx = np.empty((len(gy), w.shape[1] * groups, *input_spatial_shape), gy.dtype)
+        arguments = (w, input_spatial_shape, stride, padding, dilation, groups)
+        return _by_images(primitive.conv_input_grad, (gy,), gx, w.size, *arguments)
     spatial, kernel = _three(input_spatial_shape, 1), _three(w.shape[2:], 1)
     images, outputs, channels = gy.shape[0], w.shape[0] // groups, w.shape[1]
     all_runs, complete = _backward_runs(
@@ -165,11 +191,16 @@ def conv_weight_grad(
 ) -> Any:
     if not _accepts(x, gy):
         return NotImplemented
+    w_shape = (gy.shape[1], x.shape[1] // groups, *kernel_shape)
+    chosen = way(x.shape, w_shape, tuple(stride), tuple(dilation), groups)
+    if chosen is WINOGRAD:
+        return winograd.weight_grad(_kernel_array(x, x.shape), _kernel_array(gy, gy.shape), padding)
+    if chosen is PRODUCTS:
+        arguments = (kernel_shape, stride, padding, dilation, groups)
+        return _by_images(primitive.conv_weight_grad, (x, gy), None, math.prod(w_shape), *arguments)
     spatial, kernel = _three(x.shape[2:], 1), _three(kernel_shape, 1)
     images, channels, outputs = x.shape[0], x.shape[1] // groups, gy.shape[1] // groups
-    runs = _forward_runs(
-        channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
-    )
+    runs = _forward_runs(channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1))
     source, gradient = _kernel_array(x, (images, -1, *spatial)), _kernel_array(gy, (images, -1, *runs.count))
     parts: dict[int, np.ndarray] = {}
 
@@ -184,6 +215,26 @@ def conv_weight_grad(
     for first in sorted(parts)[1:]:
         total += parts[first]
     return total.reshape(outputs * groups, channels, *kernel_shape)
+
+
+def _by_images(function: Any, sources: tuple, result: Any, taps: int, *arguments: Any) -> Any:
+    """The portable version, with the images shared between threads: into ``result``, or summed if that is ``None``."""
+    parts: dict[int, np.ndarray] = {}
+
+    def part(first: int, last: int) -> None:
+        value = function.portable(*[s[first:last] for s in sources], *arguments)
+        if result is None or last - first == len(sources[0]):
+            parts[first] = value
+        else:
+            result[first:last] = value
+
+    share(part, len(sources[0]), _least_images(taps * math.prod(sources[-1].shape[2:])))
+    if not parts:
+        return result
+    total = parts[0]
+    for first in sorted(parts)[1:]:
+        total += parts[first]
+    return total
 
 
 def _run(source: np.ndarray, runs: _Runs, matrix: np.ndarray, bias: np.ndarray, result: np.ndarray) -> None:

@@ -1,8 +1,8 @@
 """Direct convolution, compiled: no columns at all.
 
-An image is copied once, padded and with its strides taken apart (all elements at even places together, then those at odd
-places ...), so that every tap of every channel is one contiguous run, shifted.  Planes are flattened: junk at the ends of
-rows is computed with the rest and dropped when copying out.  :mod:`.conv_tiles` has the innermost loops.
+An image is copied once, padded and with its strides taken apart (all elements at even places together, then those at
+odd places ...), so that every tap of every channel is one contiguous run, shifted.  Planes are flattened: junk at the
+ends of rows is computed with the rest and dropped when copying out.  :mod:`.conv_tiles` has the innermost loops.
 """
 
 # mypy: ignore-errors
@@ -18,11 +18,11 @@ from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, make_products, 
 _BLOCK = 1536
 _VECTOR = VECTOR_BYTES // 4
 
-_tile8, _tile6, _tile4, _tile2, _tile1 = (make_tile(m) for m in (8, 6, 4, 2, 1))
+tile8, tile6, tile4, tile2, tile1 = (make_tile(m) for m in (8, 6, 4, 2, 1))
 _V8, _V6, _V4, _V2, _V1 = (vectors_per_tile(m) for m in (8, 6, 4, 2, 1))
 _ROOM = 8 * _VECTOR  # what the widest tile may read or write beyond the last position
-_ROWS, _TAPS = (4, 6) if SUMS == 24 else (3, 4)
-_products = make_products(_ROWS, _TAPS)
+ROWS, TAPS = (4, 6) if SUMS == 24 else (3, 4)
+products = make_products(ROWS, TAPS)
 
 
 @kernel
@@ -76,9 +76,9 @@ def _block_of(rest):
 def correlate(source, first, last, lo, split, padded, offsets, weights, bias, result, start, step, count):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
-    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps ``t``
-    of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the image,
-    padded by ``lo`` in front to ``padded · split``.
+    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
+    ``t`` of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
+    image, padded by ``lo`` in front to ``padded · split``.
     """
     groups, per_group, taps = weights.shape
     channels = source.shape[1]
@@ -119,19 +119,19 @@ def correlate(source, first, last, lo, split, padded, offsets, weights, bias, re
                         to = o * pitch
                         if m == 8:
                             for i in range(0, n, _V8 * lanes):
-                                _tile8(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
+                                tile8(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
                         elif m == 6:
                             for i in range(0, n, _V6 * lanes):
-                                _tile6(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
+                                tile6(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
                         elif m == 4:
                             for i in range(0, n, _V4 * lanes):
-                                _tile4(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
+                                tile4(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
                         elif m == 2:
                             for i in range(0, n, _V2 * lanes):
-                                _tile2(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
+                                tile2(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
                         else:
                             for i in range(0, n, _V1 * lanes):
-                                _tile1(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
+                                tile1(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
                         o += m
                     for o in range(per_group):
                         target = result[number, group * per_group + o, start[0] + step[0] * depth]
@@ -161,12 +161,12 @@ def correlate_weights(source, gy, first, last, lo, split, padded, offsets, total
     spread = aligned(groups * per_group * n, source)
     spread[:] = 0  # and zeros stay at junk positions
     # A last block of fewer taps or outputs computes some of them again and drops them.
-    padded_taps = (taps + _TAPS - 1) // _TAPS * _TAPS
+    padded_taps = (taps + TAPS - 1) // TAPS * TAPS
     runs = np.empty(padded_taps, offsets.dtype)
     for t in range(padded_taps):
         runs[t] = offsets[min(t, taps - 1)]
-    rows = np.empty(_ROWS, np.int64)
-    part = np.empty(_ROWS * _TAPS, source.dtype)
+    rows = np.empty(ROWS, np.int64)
+    part = np.empty(ROWS * TAPS, source.dtype)
     for number in range(first, last):
         fill(source[number], lo, split, padded, image)
         for o in range(groups * per_group):
@@ -178,11 +178,11 @@ def correlate_weights(source, gy, first, last, lo, split, padded, offsets, total
                         spread[begin + i] = line[i]
         for group in range(groups):
             at = group * (channels // groups) * phases * plane
-            for o in range(0, per_group, _ROWS):
-                for k in range(_ROWS):
+            for o in range(0, per_group, ROWS):
+                for k in range(ROWS):
                     rows[k] = (group * per_group + min(o + k, per_group - 1)) * n
-                for t in range(0, taps, _TAPS):
-                    _products(image, at, runs, t, spread, rows, n, part, 0)
-                    for k in range(min(_ROWS, per_group - o)):
-                        for i in range(min(_TAPS, taps - t)):
-                            total[group, o + k, t + i] += part[k * _TAPS + i]
+                for t in range(0, taps, TAPS):
+                    products(image, at, runs, t, spread, rows, n, part, 0)
+                    for k in range(min(ROWS, per_group - o)):
+                        for i in range(min(TAPS, taps - t)):
+                            total[group, o + k, t + i] += part[k * TAPS + i]

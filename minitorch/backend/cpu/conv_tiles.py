@@ -1,8 +1,8 @@
-"""The two innermost loops of a direct convolution, written as LLVM vectors: sums stay in registers, whatever a loop vectoriser
-would have made of it.
+"""The two innermost loops of a direct convolution, written as LLVM vectors: sums stay in registers, whatever a loop
+vectoriser would have made of it.
 
-Both take runs: element ``i`` of a tap is ``image[at + offset + i]``.  Reads are unaligned and go on to whole vectors, so
-callers leave room behind the data.
+Both take runs: element ``i`` of a tap is ``image[at + offset + i]``.  Reads are unaligned and go on to whole vectors,
+so callers leave room behind the data.
 """
 
 # mypy: ignore-errors
@@ -12,7 +12,7 @@ from __future__ import annotations
 import llvmlite.binding
 from llvmlite import ir
 from numba.core import types
-from numba.core.cgutils import create_struct_proxy, for_range
+from numba.core.cgutils import create_struct_proxy
 from numba.extending import intrinsic
 
 _FEATURES = llvmlite.binding.get_host_cpu_features()
@@ -30,17 +30,17 @@ def vectors_per_tile(outputs: int) -> int:
     return max(1, min(8, SUMS // outputs))
 
 
-def _data(context, builder, array_type, array):
+def data_of(context, builder, array_type, array):
     return create_struct_proxy(array_type)(context, builder, value=array).data
 
 
-def _vector_type(context, array_type):
+def vector_type(context, array_type):
     element = context.get_data_type(array_type.dtype)
     lanes = VECTOR_BYTES * 8 // array_type.dtype.bitwidth
     return element, lanes, ir.VectorType(element, lanes)
 
 
-def _load(builder, pointer, index, vector):
+def load(builder, pointer, index, vector):
     address = builder.bitcast(builder.gep(pointer, [index]), vector.as_pointer())
     return builder.load(address, align=4)
 
@@ -61,22 +61,33 @@ def _fma(builder, vector, lanes, element, a, b, c):
 
 
 def make_tile(outputs: int):
-    """A tile of ``outputs`` rows of sums: ``result[to + m·pitch + i] = bias[from + m] + Σ_t weights[t·outputs + m]·run_t[i]``."""
+    """A tile of ``outputs`` rows of sums: ``result[to + m·pitch + i] = bias[from + m] + Σ_t weights[t·outputs +
+    m]·run_t[i]``."""
     vectors = vectors_per_tile(outputs)
 
     @intrinsic
     def tile(typing, image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch):
         signature = types.void(
-            image, types.intp, offsets, types.intp, weights, types.intp, bias, types.intp, result, types.intp, types.intp
+            image,
+            types.intp,
+            offsets,
+            types.intp,
+            weights,
+            types.intp,
+            bias,
+            types.intp,
+            result,
+            types.intp,
+            types.intp,
         )
 
         def generate(context, builder, sig, args):
             image_t, _, offsets_t, _, weights_t, _, bias_t, _, result_t, _, _ = sig.args
             image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch = args
-            element, lanes, vector = _vector_type(context, image_t)
-            image, offsets = _data(context, builder, image_t, image), _data(context, builder, offsets_t, offsets)
-            weights, bias = _data(context, builder, weights_t, weights), _data(context, builder, bias_t, bias)
-            result = _data(context, builder, result_t, result)
+            element, lanes, vector = vector_type(context, image_t)
+            image, offsets = data_of(context, builder, image_t, image), data_of(context, builder, offsets_t, offsets)
+            weights, bias = data_of(context, builder, weights_t, weights), data_of(context, builder, bias_t, bias)
+            result = data_of(context, builder, result_t, result)
             word = ir.IntType(64)
             number = lambda k: ir.Constant(word, k)  # noqa: E731
             entry = builder.block
@@ -96,7 +107,7 @@ def make_tile(outputs: int):
                     phi.add_incoming(starts[m], entry)
                     sums.append(phi)
             begin = builder.add(at, builder.load(builder.gep(offsets, [tap])))
-            runs = [_load(builder, image, builder.add(begin, number(v * lanes)), vector) for v in range(vectors)]
+            runs = [load(builder, image, builder.add(begin, number(v * lanes)), vector) for v in range(vectors)]
             row = builder.add(weights_at, builder.mul(tap, number(outputs)))
             updated = []
             for m in range(outputs):
@@ -130,17 +141,15 @@ def make_products(outputs: int, taps: int):
 
     @intrinsic
     def products(typing, image, at, offsets, first_tap, gradients, rows, n, total, to):
-        signature = types.void(
-            image, types.intp, offsets, types.intp, gradients, rows, types.intp, total, types.intp
-        )
+        signature = types.void(image, types.intp, offsets, types.intp, gradients, rows, types.intp, total, types.intp)
 
         def generate(context, builder, sig, args):
             image_t, _, offsets_t, _, gradients_t, rows_t, _, total_t, _ = sig.args
             image, at, offsets, first_tap, gradients, rows, n, total, to = args
-            element, lanes, vector = _vector_type(context, image_t)
-            image, offsets = _data(context, builder, image_t, image), _data(context, builder, offsets_t, offsets)
-            gradients, rows = _data(context, builder, gradients_t, gradients), _data(context, builder, rows_t, rows)
-            total = _data(context, builder, total_t, total)
+            element, lanes, vector = vector_type(context, image_t)
+            image, offsets = data_of(context, builder, image_t, image), data_of(context, builder, offsets_t, offsets)
+            gradients, rows = data_of(context, builder, gradients_t, gradients), data_of(context, builder, rows_t, rows)
+            total = data_of(context, builder, total_t, total)
             word = ir.IntType(64)
             number = lambda k: ir.Constant(word, k)  # noqa: E731
             entry = builder.block
@@ -160,10 +169,10 @@ def make_products(outputs: int, taps: int):
                 phi = builder.phi(vector)
                 phi.add_incoming(zero, entry)
                 sums.append(phi)
-            g = [_load(builder, gradients, builder.add(first, i), vector) for first in firsts]
+            g = [load(builder, gradients, builder.add(first, i), vector) for first in firsts]
             updated = [None] * (outputs * taps)
             for t in range(taps):
-                run = _load(builder, image, builder.add(begins[t], i), vector)
+                run = load(builder, image, builder.add(begins[t], i), vector)
                 for m in range(outputs):
                     k = m * taps + t
                     updated[k] = _fma(builder, vector, lanes, element, g[m], run, sums[k])

@@ -1,18 +1,18 @@
 """The threads that share a primitive's work, and BLAS kept to one thread meanwhile: one owner of the cores.
 
-Helpers are Python threads that sleep between tasks.  They pay off because compiled kernels, matrix products and large copies
-all release the interpreter lock; waking one costs some 20 µs, so small work stays where it is.
+Helpers are Python threads that sleep between tasks.  They pay off because compiled kernels, matrix products and large
+copies all release the interpreter lock; waking one costs some 20 µs, so small work stays where it is.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import glob
+import itertools
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -80,16 +80,17 @@ if hasattr(os, "register_at_fork"):
 def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
     """Call ``function(first, last)`` for parts of ``range(count)``, at least ``least`` long, on several threads.
 
-    The parts depend on ``count`` and the number of threads alone.  While another Python thread has the helpers, or where one
-    part is all there is, everything runs in the caller.
+    The parts depend on ``count`` and the number of threads alone.  While another Python thread has the helpers, or
+    where one part is all there is, everything runs in the caller.
     """
     parts = min(get_num_threads(), count // max(1, least))
     if parts <= 1:
         function(0, count)
         return
+    own_blas()
     bounds = [count * i // parts for i in range(parts + 1)]
     if not _in_use.acquire(blocking=False):
-        for first, last in zip(bounds, bounds[1:]):
+        for first, last in itertools.pairwise(bounds):
             function(first, last)
         return
     try:
@@ -110,34 +111,36 @@ def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
         _in_use.release()
 
 
-@contextlib.contextmanager
-def single_threaded_blas() -> Iterator[None]:
-    """OpenBLAS keeps to the calling thread: its own threads would spin beside ours."""
-    limits = _openblas()
-    if limits is None or limits[0]() == 1:
-        yield
-        return
-    get, set_ = limits
-    before = get()
-    set_(1)
-    try:
-        yield
-    finally:
-        set_(before)
+def own_blas() -> None:
+    """OpenBLAS keeps to the calling thread from now on: its own threads would spin beside ours.
+
+    Large products are shared out by :mod:`.products` instead.
+    """
+    global _owned
+    if not _owned:
+        _owned = True
+        limits = _openblas()
+        if limits is not None:
+            limits[1](1)
 
 
+_owned = False
 _blas: tuple[Callable[[], int], Callable[[int], None]] | None = None
 _blas_searched = False
 
 
 def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Getter and setter of the number of threads in the OpenBLAS that NumPy's wheels carry; ``None`` with another BLAS."""
+    """Getter and setter of the number of threads in the OpenBLAS that NumPy's wheels carry; ``None`` with another
+    BLAS."""
     global _blas, _blas_searched
     if _blas_searched:
         return _blas
     _blas_searched = True
     folder = os.path.dirname(np.__file__)
-    for path in [*glob.glob(os.path.join(folder, "..", "numpy.libs", "*openblas*")), *glob.glob(os.path.join(folder, ".dylibs", "*openblas*"))]:
+    for path in [
+        *glob.glob(os.path.join(folder, "..", "numpy.libs", "*openblas*")),
+        *glob.glob(os.path.join(folder, ".dylibs", "*openblas*")),
+    ]:
         try:
             library = ctypes.CDLL(path)
         except OSError:

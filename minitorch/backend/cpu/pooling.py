@@ -1,0 +1,94 @@
+"""Maximum pooling in one pass: the forward for windows of 2x2 side by side, the backward for all windows."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from minitorch.backend.cpu.pooling_kernels import max_backward, max_forward_2x2
+from minitorch.backend.cpu.threads import share
+from minitorch.backend.primitives.conv_geometry import Ints, Pads
+from minitorch.backend.primitives.pool_geometry import pool_output_shape
+from minitorch.backend.primitives.pooling import max_pool_indices
+
+# Elements of the input that are worth waking another thread for.
+_LEAST = 1 << 16
+_NO_PADDING = ((0, 0), (0, 0))
+
+
+@functools.lru_cache(maxsize=512)
+def _windows(
+    spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints, ceil_mode: bool
+) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
+    """Output, kernel, stride, padding in front, dilation and input, each for three dimensions."""
+    out = pool_output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
+    lead = 3 - len(spatial)
+    front = tuple([before for before, _ in padding])
+    return (
+        (1,) * lead + tuple(out),
+        (1,) * lead + kernel,
+        (1,) * lead + stride,
+        (0,) * lead + front,
+        (1,) * lead + dilation,
+        (1,) * lead + spatial,
+    )
+
+
+def _suits(array: np.ndarray, kernel: Ints) -> bool:
+    return (array.dtype == np.float32 or array.dtype == np.float64) and array.size > 0 and math.prod(kernel) <= 256
+
+
+def max_pool_forward(
+    x: np.ndarray,
+    kernel: Ints,
+    stride: Ints,
+    padding: Pads,
+    dilation: Ints,
+    ceil_mode: bool = False,
+    indices: str | None = "flat",
+) -> Any:
+    kernel, stride, dilation = tuple(kernel), tuple(stride), tuple(dilation)
+    if not (kernel == stride == (2, 2) and dilation == (1, 1) and _suits(x, kernel) and tuple(padding) == _NO_PADDING):
+        return NotImplemented  # passes over whole planes are as fast as loops with the general bounds
+    leading, (height, width) = x.shape[:-2], x.shape[-2:]
+    if (ceil_mode and (height % 2 or width % 2)) or min(height, width) < 2:
+        return NotImplemented
+    source = np.ascontiguousarray(x).reshape(-1, height, width)
+    planes = len(source)
+    y = np.empty((planes, height // 2, width // 2), x.dtype)
+    codes = np.empty(y.shape, np.uint8)
+    share(lambda i, j: max_forward_2x2(source[i:j], y[i:j], codes[i:j]), planes, max(1, _LEAST // (height * width)))
+    shape = (*leading, *y.shape[1:])
+    codes = codes.reshape(shape)
+    if indices == "flat":
+        return y.reshape(shape), max_pool_indices(codes, (height, width), kernel, stride, padding, dilation)
+    return y.reshape(shape), codes
+
+
+def max_pool_backward(
+    gy: np.ndarray,
+    where: np.ndarray,
+    input_spatial: Ints,
+    kernel: Ints | None = None,
+    stride: Ints | None = None,
+    padding: Pads | None = None,
+    dilation: Ints | None = None,
+) -> Any:
+    if kernel is None or where.dtype != np.uint8 or not _suits(gy, kernel):
+        return NotImplemented
+    dims = len(kernel)
+    assert stride is not None and padding is not None and dilation is not None
+    arguments = (tuple(input_spatial), tuple(kernel), tuple(stride), tuple(padding), tuple(dilation))
+    out, *rest = _windows(*arguments, False)
+    shape = (*gy.shape[:-dims], *input_spatial)
+    if out[3 - dims :] != gy.shape[-dims:]:
+        out, *rest = _windows(*arguments, True)
+    source = np.ascontiguousarray(gy).reshape(-1, *out)
+    codes = np.ascontiguousarray(where).reshape(source.shape)
+    gx = np.empty((len(source), *rest[-1]), gy.dtype)
+    least = max(1, _LEAST // math.prod(input_spatial))
+    share(lambda i, j: max_backward(source[i:j], codes[i:j], gx[i:j], *rest[:4]), len(gx), least)
+    return gx.reshape(shape)

@@ -1,0 +1,50 @@
+"""The innermost loop of 2x2 maximum pooling, written as LLVM vectors like :mod:`.conv_tiles`."""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from minitorch.backend.cpu.conv_tiles import data_of, load, vector_type
+
+_WORD, _NUMBER, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
+
+
+def _shuffle(builder, a, b, mask):
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_NUMBER, len(mask)), mask))
+
+
+@intrinsic
+def max_2x2(typing, x, upper, lower, y, codes, to):
+    """A vector of windows: rows at ``x[upper]`` and ``x[lower]``; maxima to ``y[to]``, the taps they came from to
+    ``codes[to]``.
+
+    NaN counts as largest, and of several the last; of equal elements the first counts.
+    """
+    signature = types.void(x, types.intp, types.intp, y, codes, types.intp)
+
+    def generate(context, builder, sig, args):
+        x, upper, lower, y, codes, to = args
+        _, lanes, vector = vector_type(context, sig.args[0])
+        x, y = data_of(context, builder, sig.args[0], x), data_of(context, builder, sig.args[3], y)
+        codes = data_of(context, builder, sig.args[4], codes)
+        taps = []
+        for row in (upper, lower):
+            first = load(builder, x, row, vector)
+            second = load(builder, x, builder.add(row, ir.Constant(_WORD, lanes)), vector)
+            for odd in (0, 1):
+                taps.append(_shuffle(builder, first, second, [2 * t + odd for t in range(lanes)]))
+        numbers = ir.VectorType(_BYTE, lanes)
+        best, code = taps[0], ir.Constant(numbers, [0] * lanes)
+        for number, value in enumerate(taps[1:], 1):
+            larger = builder.or_(builder.fcmp_ordered(">", value, best), builder.fcmp_unordered("uno", value, value))
+            best = builder.select(larger, value, best)
+            code = builder.select(larger, ir.Constant(numbers, [number] * lanes), code)
+        builder.store(best, builder.bitcast(builder.gep(y, [to]), vector.as_pointer()), align=4)
+        builder.store(code, builder.bitcast(builder.gep(codes, [to]), numbers.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return signature, generate

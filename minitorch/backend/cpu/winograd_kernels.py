@@ -1,0 +1,159 @@
+"""Winograd's convolution F(4x4, 3x3), compiled: transforms, and the products between them.
+
+A tile is 4x4 outputs, which 6x6 inputs reach.  The tiles of a group of images lie side by side: first along a row of
+tiles, then image by image, then row by row, so that every loop over them runs over contiguous memory.  A transformed
+array is (36, channels · pitch and some), point by point: tile ``t`` of channel ``c`` stands at ``c · pitch + t``.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import numpy as np
+
+from minitorch.backend.cpu.compiling import entry, kernel
+from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, make_tile, vectors_per_tile
+from minitorch.backend.cpu.winograd_tiles import (
+    deal,
+    gather_up,
+    transform_gradients,
+    transform_inputs,
+    transform_products,
+)
+
+#: outputs, and vectors of tiles, that a product forms at once in registers
+BLOCK = 8 if SUMS == 24 else 4
+VECTORS = vectors_per_tile(BLOCK)
+_tile = make_tile(BLOCK)
+
+
+@kernel
+def _pad(images, channel, lo_h, lo_w, rows, width, planes):
+    """One channel of all images, each as ``rows`` rows of ``width`` pixels, zeros around it."""
+    count, _, height, columns = images.shape
+    planes[:] = 0
+    first, last = max(0, -lo_h), min(height, rows - lo_h)
+    left, right = max(0, -lo_w), min(columns, width - lo_w)
+    for number in range(count):
+        for h in range(first, last):
+            source = images[number, channel, h]
+            begin = (number * rows + h + lo_h) * width + lo_w
+            for w in range(left, right):
+                planes[begin + w] = source[w]
+
+
+@kernel
+def _place(chunk, chunks, image, row):
+    """Where chunk number ``chunk`` of a row of tiles begins: ``chunks`` of them an image."""
+    return (chunk // chunks) * image + (chunk % chunks) * row
+
+
+@entry
+def inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
+    """``Bᵀ d B`` of all tiles of (N, C, H, W)."""
+    count = images.shape[0]
+    run = count * columns
+    lanes = VECTOR_BYTES // images.itemsize
+    wide = (run + lanes - 1) // lanes * lanes
+    rows, width = 4 * tile_rows + 2, 4 * columns + 4
+    chunks = 4 * columns // lanes
+    last = count * chunks - 1
+    planes = np.empty(count * rows * width + lanes, images.dtype)
+    # buffer[row, j, image · columns + t] is pixel (row, 4t + j); two of the eight phases are never used
+    buffer = np.empty(rows * 8 * wide, images.dtype)
+    point = result.shape[1]
+    flat = result.reshape(-1)
+    for c in range(images.shape[1]):
+        _pad(images, c, lo_h, lo_w, rows, width, planes)
+        for t in range(0, run, lanes):
+            k = 4 * t // lanes
+            a = _place(k, chunks, rows * width, lanes)
+            b = _place(min(k + 1, last), chunks, rows * width, lanes)
+            d = _place(min(k + 2, last), chunks, rows * width, lanes)
+            e = _place(min(k + 3, last), chunks, rows * width, lanes)
+            for row in range(rows):
+                to = row * 8 * wide + t
+                deal(planes, a, b, d, e, buffer, to, wide)
+                deal(planes, a + 4, b + 4, d + 4, e + 4, buffer, to + 4 * wide, wide)
+                a, b, d, e = a + width, b + width, d + width, e + width
+        for th in range(tile_rows):
+            at, to = 4 * th * 8 * wide, c * pitch + th * run
+            for t in range(0, run, lanes):
+                transform_inputs(buffer, at + t, 8 * wide, wide, flat, to + t, 6 * point, point)
+
+
+@entry
+def gradients_to_points(images, tile_rows, columns, result, pitch):
+    """``A y Aᵀ`` of all 4x4 tiles of (N, O, H, W), zeros beyond its edges."""
+    count = images.shape[0]
+    run = count * columns
+    lanes = VECTOR_BYTES // images.itemsize
+    wide = (run + lanes - 1) // lanes * lanes
+    rows, width = 4 * tile_rows, 4 * columns
+    chunks = 4 * columns // lanes
+    last = count * chunks - 1
+    planes = np.empty(count * rows * width, images.dtype)
+    buffer = np.empty(rows * 4 * wide, images.dtype)
+    point = result.shape[1]
+    flat = result.reshape(-1)
+    for c in range(images.shape[1]):
+        _pad(images, c, 0, 0, rows, width, planes)
+        for t in range(0, run, lanes):
+            k = 4 * t // lanes
+            a = _place(k, chunks, rows * width, lanes)
+            b = _place(min(k + 1, last), chunks, rows * width, lanes)
+            d = _place(min(k + 2, last), chunks, rows * width, lanes)
+            e = _place(min(k + 3, last), chunks, rows * width, lanes)
+            for row in range(rows):
+                deal(planes, a, b, d, e, buffer, row * 4 * wide + t, wide)
+                a, b, d, e = a + width, b + width, d + width, e + width
+        for th in range(tile_rows):
+            at, to = 4 * th * 4 * wide, c * pitch + th * run
+            for t in range(0, run, lanes):
+                transform_gradients(buffer, at + t, 4 * wide, wide, flat, to + t, 6 * point, point)
+
+
+@entry
+def points_to_outputs(points, pitch, bias, tile_rows, columns, result):
+    """``Aᵀ m A`` of all tiles, plus bias, into ``result`` (N, O, H, W), cut at its edges."""
+    count, outputs, height, width = result.shape
+    run = count * columns
+    lanes = VECTOR_BYTES // result.itemsize
+    wide = (run + lanes - 1) // lanes * lanes
+    pixels = np.empty(4 * 4 * wide, result.dtype)
+    rows = np.empty(4 * wide * 4, result.dtype)
+    point = points.shape[1]
+    flat = points.reshape(-1)
+    for o in range(outputs):
+        for th in range(tile_rows):
+            at = o * pitch + th * run
+            for t in range(0, run, lanes):
+                transform_products(flat, at + t, 6 * point, point, pixels, t, 4 * wide, wide)
+                for i in range(4):
+                    to = i * 4 * wide + 4 * t
+                    gather_up(
+                        pixels, i * 4 * wide + t, wide, bias[o], rows, to, to + lanes, to + 2 * lanes, to + 3 * lanes
+                    )
+            for number in range(count):
+                for i in range(min(4, height - 4 * th)):
+                    target = result[number, o, 4 * th + i]
+                    begin = (i * wide + number * columns) * 4
+                    for w in range(width):
+                        target[w] = rows[begin + w]
+
+
+@entry
+def multiply(inputs, weights, channels, outputs, features, tiles, pitch):
+    """``outputs[p, o] = Σ_c weights[p, o, c] · inputs[p, c]`` for the 36 points; ``weights`` as :func:`winograd` has
+    them."""
+    step = VECTORS * (VECTOR_BYTES // inputs.itemsize)
+    runs = np.arange(channels) * pitch
+    zeros = np.zeros(BLOCK, inputs.dtype)
+    flat_inputs, flat_outputs, flat_weights = inputs.reshape(-1), outputs.reshape(-1), weights.reshape(-1)
+    for point in range(36):
+        at = point * inputs.shape[1]
+        for o in range(0, features, BLOCK):
+            w = (point * features + o) * channels
+            to = point * outputs.shape[1] + o * pitch
+            for i in range(0, tiles, step):
+                _tile(flat_inputs, at + i, runs, channels, flat_weights, w, zeros, 0, flat_outputs, to + i, pitch)
