@@ -92,6 +92,8 @@ def _function(path: str, numpy_function: Callable) -> Callable:
         given = {k: v for k, v in given.items() if k not in DROPPED}
         if "kind" in given and given["kind"] not in (None, "stable"):
             raise ValueError(f"kind='{given['kind']}' is not supported: sorts are stable")
+        if name in ("sort", "argsort"):
+            given["kind"] = "stable"
         positional, named = _numpys(path, {k: _in(v, device, name) for k, v in given.items()})
         try:
             with np.errstate(all="ignore"):
@@ -331,7 +333,7 @@ def _bind_methods() -> None:
         if kind not in (None, "stable"):
             raise ValueError(f"kind='{kind}' is not supported: sorts are stable")
         counting.launch("sort", LAUNCHES["sort"])
-        self._host.sort(axis=axis)
+        self._host.sort(axis=axis, kind="stable")
 
     def product(self: Any, other: Any) -> Any:
         return matmul(self, other) if _ours(other) else NotImplemented
