@@ -164,11 +164,9 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
 def test_matmul(shapes, dtype):
-    if dtype in ("int64", "float16") and max(map(np.prod, shapes)) > 50_000:
-        shapes = SHAPES[0]
     a, b = [RNG.integers(-3, 4, shape).astype(dtype) for shape in shapes]
     matmul = replacement(products.matmul)
     result = matmul(a, b)
@@ -177,6 +175,12 @@ def test_matmul(shapes, dtype):
     if a.ndim == b.ndim:
         turned = matmul(a.swapaxes(-1, -2).copy().swapaxes(-1, -2), b[..., ::-1])
         np.testing.assert_array_equal(turned, a @ b[..., ::-1])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32", "bool"])
+def test_matmul_leaves_other_types_alone(dtype):
+    a = np.ones((3, 3), dtype)
+    assert replacement(products.matmul)(a, a) is NotImplemented
 
 
 def test_matmul_refuses_what_numpy_refuses():

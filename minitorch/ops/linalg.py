@@ -6,29 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.primitives.products import matmul as matmul_of_arrays
 from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 from minitorch.ops.shape import _reshape, broadcast_shapes, sum_to
-
-#: sums of products below this are exact in float64
-_EXACT = float(1 << 53)
-
-
-def array_product(a: Any, b: Any) -> Any:
-    """``a @ b`` for arrays of one dtype.  float16 is summed in float32; integers are exact."""
-    dtype = a.dtype
-    if dtype.kind == "f":
-        if dtype.itemsize != 2:
-            return a @ b
-        return (a.astype(np.float32) @ b.astype(np.float32)).astype(dtype)
-    if a.size and b.size:
-        # NumPy multiplies integers by a plain loop; where float64 is exact, BLAS is 50 times as fast.
-        reach = float(abs(a.astype(np.float64)).max()) * float(abs(b.astype(np.float64)).max()) * a.shape[-1]
-        if reach < _EXACT:
-            return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64).astype(dtype)
-    return a @ b
 
 
 def _turned(array: Any, flag: bool) -> Any:
@@ -38,7 +21,7 @@ def _turned(array: Any, flag: bool) -> Any:
 @op("MmBackward0")
 def _mm(input: Array, mat2: Array, t1, t2):
     """``input @ mat2``, each transposed first if its flag says so: that keeps the rules free of extra views."""
-    return array_product(input.T if t1 else input, mat2.T if t2 else mat2)
+    return matmul_of_arrays(input.T if t1 else input, mat2.T if t2 else mat2)
 
 
 _mm.rules(
@@ -49,7 +32,7 @@ _mm.rules(
 
 @op("BmmBackward0")
 def _bmm(input: Array, mat2: Array, t1, t2):
-    return array_product(_turned(input, t1), _turned(mat2, t2))
+    return matmul_of_arrays(_turned(input, t1), _turned(mat2, t2))
 
 
 _bmm.rules(
@@ -64,7 +47,7 @@ _bmm.rules(
 
 @op("MvBackward0")
 def _mv(input: Array, vec: Array, turned):
-    return array_product(input.T if turned else input, vec)
+    return matmul_of_arrays(input.T if turned else input, vec)
 
 
 @op("OuterBackward0")
@@ -84,7 +67,7 @@ _outer.rules(
 
 @op("DotBackward0")
 def _dot(input: Array, tensor: Array):
-    return array_product(input, tensor)
+    return matmul_of_arrays(input, tensor)
 
 
 _dot.rules(
@@ -277,7 +260,7 @@ def _count(sizes: tuple) -> int:
 @op("AddmmBackward0")
 def _addmm(input: Array, mat1: Array, mat2: Array, t1, t2, beta, alpha):
     """``beta * input + alpha * mat1 @ mat2``, each factor transposed first if its flag says so."""
-    out = array_product(mat1.T if t1 else mat1, mat2.T if t2 else mat2)
+    out = matmul_of_arrays(mat1.T if t1 else mat1, mat2.T if t2 else mat2)
     return _add_onto(out, input, beta, alpha)
 
 
