@@ -45,6 +45,7 @@ from minitorch.nn.functional.adaptive_pooling import (
     adaptive_max_pool3d,
     adaptive_max_pool3d_with_indices,
 )
+from minitorch.nn.functional.attention import scaled_dot_product_attention
 from minitorch.nn.functional.binary_cross_entropy import binary_cross_entropy, binary_cross_entropy_with_logits
 from minitorch.nn.functional.conv import conv1d, conv2d, conv3d
 from minitorch.nn.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
@@ -60,6 +61,8 @@ from minitorch.nn.functional.dropout import (
 )
 from minitorch.nn.functional.embedding import embedding, one_hot
 from minitorch.nn.functional.embedding_bag import embedding_bag
+from minitorch.nn.functional.folding import fold, unfold
+from minitorch.nn.functional.grid import affine_grid, grid_sample
 from minitorch.nn.functional.linear import bilinear, linear
 from minitorch.nn.functional.loss import (
     gaussian_nll_loss,

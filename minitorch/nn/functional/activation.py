@@ -257,5 +257,5 @@ def _renamed(function: Callable) -> Callable:
     return call
 
 
-celu_, elu_, hardtanh_, leaky_relu_ = map(_renamed, (celu, elu, hardtanh, leaky_relu))
-rrelu_, selu_, threshold_ = map(_renamed, (rrelu, selu, threshold))
+celu_, elu_, hardtanh_, leaky_relu_ = _renamed(celu), _renamed(elu), _renamed(hardtanh), _renamed(leaky_relu)
+rrelu_, selu_, threshold_ = _renamed(rrelu), _renamed(selu), _renamed(threshold)

@@ -53,7 +53,7 @@ def gather_planes(planes: Array, where, spatial):
 
 scatter_planes.rules(input=lambda g, where, spatial: gather_planes(g, where, spatial))
 gather_planes.rules(planes=lambda g, where, spatial: scatter_planes(g, where, spatial))
-_OPS = {dims: _declare(dims) for dims in (1, 2, 3)}
+_OPS: dict[int, Any] = {dims: _declare(dims) for dims in (1, 2, 3)}
 
 
 def _target_size(name: str, dims: int, input: Any, output_size: Any) -> Ints:

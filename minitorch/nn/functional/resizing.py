@@ -37,7 +37,7 @@ def _taps(
     """
     rows = np.arange(out)
     if kind.startswith("nearest"):
-        real = np.float32 if single else np.float64
+        real: Any = np.float32 if single else np.float64
         step = real(1 / scale) if scale is not None else real(size) / real(out)
         if kind == "nearest":
             places = rows.astype(real) * step

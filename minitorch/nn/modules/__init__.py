@@ -73,6 +73,7 @@ from minitorch.nn.modules.flatten import (
     Flatten,
     Unflatten,
 )
+from minitorch.nn.modules.folding import Fold, Unfold
 from minitorch.nn.modules.lazy_conv import (
     LazyConv1d,
     LazyConv2d,
@@ -180,6 +181,7 @@ __all__ = [
     "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "RReLU", "Sigmoid", "SiLU", "Softmax",
     "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
+    "Fold", "Unfold",
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
     "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyInstanceNorm1d", "LazyInstanceNorm2d",
     "LazyInstanceNorm3d", "ModuleDict", "ModuleList", "Sequential", "Conv1d", "Conv2d", "Conv3d",

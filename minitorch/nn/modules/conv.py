@@ -24,6 +24,7 @@ class _ConvNd(Module):
     transposed = False
     weight: Tensor
     bias: Tensor | None
+    padding: Any
 
     def __init__(
         self,
