@@ -13,6 +13,7 @@ What it does not show: numerical differences of a real GPU, races, speed, and th
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import types
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functions, runtime, surface
+from . import functions, raw, runtime, surface
 from .array import ndarray
 from .counting import Counts, counted, total
 
@@ -48,8 +49,6 @@ class _Namespace(types.ModuleType):
 
 
 def _build() -> dict[str, types.ModuleType]:
-    from . import raw
-
     modules = {
         name: _Namespace(name)
         for name in (
@@ -102,6 +101,8 @@ def installed() -> Iterator[types.ModuleType]:
     from minitorch.core import calls
 
     stand_in = module()
+    if raw.compiler() is None:  # kernels can only be run where they can be compiled
+        os.environ.setdefault("MINITORCH_CUDA_KERNELS", "0")
     hidden = {name: sys.modules[name] for name in _modules if name in sys.modules}
     before = array_module._cupy, array_module._several_gpus, calls.quietly
     sys.modules.update(_modules)

@@ -108,6 +108,8 @@ def _function(path: str, numpy_function: Callable) -> Callable:
             counting.launch(name, LAUNCHES.get(name, 1))
             np.copyto(operand(out, device, name), result, casting="same_kind")
             return out
+        if name in FREE and result.dtype.kind == "f":
+            result.fill(np.nan)  # whoever does not overwrite all of it will notice
         made, fresh = _out(result, device, sources)
         if fresh and name not in FREE and name not in HOST_ONLY:
             counting.launch(name, LAUNCHES.get(name, 1))

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Where the replacements for each library's arrays live: a module with `find(name) -> function or None`.  It is imported
 # when a primitive first meets such an array, never by `import minitorch`.
-_SOURCES = {"numpy": "minitorch.backend.cpu"}
+_SOURCES = {"numpy": "minitorch.backend.cpu", "cupy": "minitorch.backend.cuda"}
 _found: dict[tuple[str, str], Callable[..., Any] | None] = {}
 
 

@@ -1,0 +1,58 @@
+"""Compiling kernels for an element type and starting them."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minitorch.backend.array_module import beside, cupy
+
+_SOURCES = Path(__file__).with_name("source")
+#: element types of kernels, by the name that ``REAL`` stands for in their source
+REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+#: threads of a block
+BLOCK = 256
+LIMIT = 2**31 - 1024  # so that numbering threads in whole blocks stays inside an int
+
+
+def options(real: str) -> tuple[str, ...]:
+    """The compiler's options for one element type: the ones that the tests compile with too."""
+    return ("-std=c++17", f"-DREAL={real}")
+
+
+@functools.cache
+def _module(library: Any, file: str, real: str) -> Any:
+    code = (_SOURCES / file).read_text(encoding="utf-8")
+    return library.RawModule(code=code, options=options(real), backend="nvrtc")
+
+
+@functools.cache
+def _kernel(library: Any, file: str, name: str, real: str) -> Any:
+    return _module(library, file, real).get_function(name)
+
+
+def accepts(*arrays: Any) -> bool:
+    """Whether kernels work with these arrays: all of one type that there are kernels for, none too large."""
+    first = arrays[0].dtype
+    return first in REALS and all(a.dtype == first and a.size < LIMIT for a in arrays)
+
+
+def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any) -> None:
+    """Starts a kernel of ``file``; Python ints are passed as C's ``int``, floats as the element type.
+
+    ``grid``: the number of blocks (a tuple for more than one dimension).  The GPU is the first array's.
+    """
+    kernel = _kernel(cupy(), file, name, REALS[dtype])
+    real = dtype.type
+    passed = tuple([np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else a for a in args])
+    with beside(next(a for a in args if hasattr(a, "__cuda_array_interface__"))):
+        kernel(grid if type(grid) is tuple else (grid,), (block,), passed)
+
+
+def launch_over(count: int, file: str, name: str, dtype: Any, *args: Any) -> None:
+    """Starts a kernel with a thread for each of ``count`` elements; their number is its last argument."""
+    if count:
+        launch(file, name, dtype, -(-count // BLOCK), BLOCK, *args, count)

@@ -1,0 +1,149 @@
+"""Kernels in CUDA C, compiled as host C++, against the portable primitives; and compiled for GPUs, without warnings.
+
+The stand-in runs each kernel on copies of its arrays between guards, with new memory full of NaN.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cupy_stand_in import counted, raw
+
+from minitorch.backend import primitives
+from minitorch.backend.cuda import _REPLACEMENTS
+from minitorch.backend.cuda.launching import options
+
+SOURCES = sorted((Path(__file__).parents[1] / "minitorch/backend/cuda/source").glob("*.cu"))
+needs_compiler = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
+
+
+def on_device(cupy: Any, value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype.fields is None:
+        return cupy.asarray(value)
+    return value
+
+
+def on_host(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(on_host, value))
+    return value.get() if hasattr(value, "get") else value
+
+
+def compare(cupy: Any, function: Callable, *args: Any, tolerance: float = 1e-6, launches: int = 1) -> Any:
+    """The replacement on device arrays gives what the portable version gives on NumPy's, in so many launches."""
+    expected = function.portable(*args)
+    given = [on_device(cupy, a) for a in args]
+    with counted() as counts:
+        found = function(*given)
+    assert counts.syncs == counts.uploads == 0, counts
+    assert counts.launches <= launches, counts
+    assert any(name.startswith("kernel ") for name in counts.by_name), "the replacement did not accept its arguments"
+    for a, b in zip(on_host(found) if isinstance(found, tuple) else (on_host(found),), _as_tuple(expected)):
+        assert (a is None) == (b is None)
+        if b is not None:
+            assert a.dtype == b.dtype
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    return found
+
+
+def _as_tuple(value: Any) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+# ---- every source
+
+ARCHITECTURES = (70, 75, 80, 90, 100, 120)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("real", ["float", "double"])
+@needs_compiler
+def test_sources_compile_as_host_code(source: Path, real: str) -> None:
+    raw.library(source.read_text(encoding="utf-8"), options(real))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+def test_sources_compile_for_gpus(source: Path, tmp_path: Path) -> None:
+    """For every generation that this nvcc knows; CUDA 13 no longer has sm_70."""
+    listed = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=True).stdout
+    known = [n for n in ARCHITECTURES if f"sm_{n}" in listed.split()]
+    assert len(known) >= 3, listed
+    for real, architectures in (("float", known), ("double", known[-1:])):
+        targets = [f"-gencode=arch=compute_{n},code=sm_{n}" for n in architectures]
+        run = subprocess.run(
+            ["nvcc", *options(real), *targets, "-Werror", "all-warnings", "-fatbin", "-o", tmp_path / "out", source],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+
+
+def test_every_replacement_has_its_primitive() -> None:
+    for name in _REPLACEMENTS:
+        assert hasattr(getattr(primitives, name), "portable"), name
+
+
+# ---- pooling
+
+POOLINGS = [
+    # shape, kernel, stride, padding, dilation, ceil_mode
+    ((2, 3, 8, 9), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), False),
+    ((2, 3, 8, 9), (3, 2), (1, 2), ((1, 1), (0, 1)), (1, 1), False),
+    ((1, 2, 7, 7), (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), True),
+    ((2, 1, 9, 8), (2, 3), (2, 1), ((0, 0), (1, 1)), (3, 2), False),
+    ((2, 1, 9, 8), (2, 3), (3, 2), ((1, 1), (1, 1)), (2, 3), True),
+    ((3, 4, 11), (3,), (2,), ((1, 1),), (1,), True),
+    ((3, 4, 11), (4,), (1,), ((0, 2),), (2,), False),
+    ((5, 6, 6), (6, 6), (6, 6), ((0, 0), (0, 0)), (1, 1), False),
+    ((0, 2, 4, 4), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), False),
+]
+
+
+@needs_compiler
+@pytest.mark.parametrize("row", POOLINGS, ids=range(len(POOLINGS)))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_max_pooling(stand_in: Any, row: tuple, dtype: str) -> None:
+    shape, *windows = row
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 4, shape).astype(dtype)  # equal elements are many
+    x.reshape(-1)[::7] = -np.inf
+    x.reshape(-1)[3::31] = np.nan
+    if not x.size:
+        assert primitives.max_pool_forward(stand_in.asarray(x), *windows)[0].shape == (0, 2, 2, 2)
+        return
+    for indices in ("flat", "compact", None):
+        y, where = compare(stand_in, primitives.max_pool_forward, x, *windows, indices)
+        if indices == "compact":
+            kernel, stride, padding, dilation, _ = windows
+            gy = rng.standard_normal(y.shape).astype(dtype)
+            codes, spatial = where.get(), shape[-len(kernel) :]
+            compare(stand_in, primitives.max_pool_backward, gy, codes, spatial, kernel, stride, padding, dilation)
+
+
+@needs_compiler
+@pytest.mark.parametrize("row", [r for r in POOLINGS if max(r[4]) == 1 and 0 not in r[0]], ids=str)
+@pytest.mark.parametrize("counting", [(True, None), (False, None), (True, 7)])
+def test_average_pooling(stand_in: Any, row: tuple, counting: tuple) -> None:
+    shape, kernel, stride, padding, _, ceil_mode = row
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(shape).astype("float32")
+    y = compare(stand_in, primitives.avg_pool_forward, x, kernel, stride, padding, ceil_mode, *counting)
+    gy = rng.standard_normal(y.shape).astype("float32")
+    spatial = shape[-len(kernel) :]
+    compare(stand_in, primitives.avg_pool_backward, gy, spatial, kernel, stride, padding, ceil_mode, *counting)
+
+
+def test_what_kernels_do_not_take_runs_in_array_calls(stand_in: Any) -> None:
+    x = np.random.default_rng(2).standard_normal((1, 1, 4, 4, 4))
+    windows = (2, 2, 2), (2, 2, 2), ((0, 0),) * 3, (1, 1, 1), False
+    for dtype in ("float32", "float16", "int64"):
+        given = (x * 9).astype(dtype)
+        y, _ = primitives.max_pool_forward(stand_in.asarray(given), *windows)
+        np.testing.assert_array_equal(y.get(), primitives.max_pool_forward(given, *windows)[0])
