@@ -349,7 +349,6 @@ from minitorch.ops.special_functions import (
     erf,
     erfc,
     erfinv,
-    i0,
     lgamma,
     logit,
     mvlgamma,

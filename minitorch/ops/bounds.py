@@ -175,11 +175,11 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 
 @op("ThresholdBackward0")
-def _where_positive(g: Array, out: Array):
-    return g * (out > zero(out))
+def _where_not_zero(g: Array, out: Array):
+    return g * (out != zero(out))  # true for NaN too
 
 
-_where_positive.rules(g=lambda h, out: _where_positive(h, out))
+_where_not_zero.rules(g=lambda h, out: _where_not_zero(h, out))
 
 
 @op("ReluBackward0", kinds="iuf")
@@ -188,7 +188,7 @@ def relu(input: Array):
     return np.maximum(input, zero(input)) if type(input) is np.ndarray else xp(input).maximum(input, 0)
 
 
-relu.rules(input=_where_positive)
+relu.rules(input=_where_not_zero)
 
 
 # ---- what is not finite

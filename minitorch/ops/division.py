@@ -7,7 +7,7 @@ from typing import Any
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
-from minitorch.ops.elementwise import no_slope, one
+from minitorch.ops.elementwise import no_derivative, no_slope, one
 
 
 @op("DivBackward0", promote="float", public="div", ufunc="true_divide")
@@ -67,9 +67,9 @@ def _floored(input, other):
     return input // other
 
 
-@op(promote="common", kinds="iuf")
+@op("NotImplemented", promote="common", kinds="iuf")
 def floor_divide(input: Array, other: Array):
-    """The quotient rounded down; it has no gradient.
+    """The quotient rounded down; it has no derivative.
 
     Raises:
         RuntimeError: integers are divided by 0.
@@ -79,6 +79,9 @@ def floor_divide(input: Array, other: Array):
     tensor([ 3, -4])
     """
     return _floored(input, other)
+
+
+floor_divide.rules(input=no_derivative("floor_divide"), other=no_derivative("floor_divide"))
 
 
 @op("DivBackward1", promote="common", kinds="iuf", public="div")

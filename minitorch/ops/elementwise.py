@@ -33,19 +33,28 @@ def one(array):
 _UNIT = 1
 
 
+def no_derivative(name: str) -> Any:
+    """The rule of an input by which an op has no derivative."""
+
+    def rule(g: Tensor) -> Tensor:
+        raise RuntimeError(f"derivative for {name} is not implemented; use .detach() on what goes into it")
+
+    return rule
+
+
 @op()
 def no_slope(g: Array):
     """The gradient of what is constant almost everywhere: zeros, also where ``g`` is infinite."""
     return xp(g).zeros_like(g)
 
 
-def _scaled(array, alpha):
-    """``array * alpha`` in the type of ``array``.
+def _scaled(array, alpha, other):
+    """``alpha * array``, in the type that it has beside ``other``.
 
     Raises:
         RuntimeError: ``alpha`` is of a higher kind.
     """
-    kind = getattr(array, "dtype", np.dtype(type(array))).kind
+    kind = (array if hasattr(array, "dtype") else other).dtype.kind
     if kind != "f" and isinstance(alpha, float):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if kind != "b" and isinstance(alpha, bool):
@@ -61,7 +70,7 @@ def add(input: Array, other: Array, alpha=1):
     >>> torch.add(torch.tensor([1., 2.]), 10)
     tensor([11., 12.])
     """
-    return input + other if alpha is _UNIT else input + _scaled(other, alpha)
+    return input + other if alpha is _UNIT else input + _scaled(other, alpha, input)
 
 
 add.rules(
@@ -90,7 +99,7 @@ def sub(input: Array, other: Array, alpha=1):
     Raises:
         RuntimeError: an operand is bool.
     """
-    return input - other if alpha is _UNIT else input - _scaled(other, alpha)
+    return input - other if alpha is _UNIT else input - _scaled(other, alpha, input)
 
 
 sub.rules(
@@ -104,7 +113,7 @@ subtract = sub
 @op("RsubBackward1", promote="common", numbers="second", check=_refuse_bool)
 def rsub(input: Array, other: Array, alpha=1):
     """``other - alpha * input``, with broadcasting."""
-    return other - input if alpha is _UNIT else other - _scaled(input, alpha)
+    return other - input if alpha is _UNIT else other - _scaled(input, alpha, other)
 
 
 rsub.rules(
@@ -261,14 +270,21 @@ def same_types(name, *operands):
         raise RuntimeError(f"{name}(): expected tensors of one dtype, got {' and '.join(sorted(map(str, kinds)))}")
 
 
+def _same_floats(name, *operands):
+    same_types(name, *operands)
+    if any(x.dtype.kind != "f" for x in operands if hasattr(x, "dtype")):
+        raise NotImplementedError(f"{name}() is not implemented for integers: it takes floating-point numbers")
+
+
 def _interpolate(name):
     def lerp(input: Array, end: Array, weight: Array):
+        # From the nearer end, so that the far one is met exactly.
         step = end - input
-        step *= weight
-        step += input
-        return step
+        if hasattr(weight, "dtype"):
+            return xp(step).where(abs(weight) < 0.5, input + weight * step, end - step * (1 - weight))
+        return input + step * weight if abs(weight) < 0.5 else end - step * (1 - weight)
 
-    return op(name, promote="common", kinds="f", check=same_types)(lerp).rules(
+    return op(name, promote="common", check=_same_floats)(lerp).rules(
         input=lambda g, weight: g * (1 - weight),
         end=lambda g, weight: g * weight,
         weight=lambda g, input, end: g * (end - input),
@@ -295,7 +311,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 @op("AddcmulBackward0", promote="common", numbers="none")
 def _addcmul(input: Array, tensor1: Array, tensor2: Array, value):
-    return input + (tensor1 * tensor2 if value is _UNIT else _scaled(tensor1, value) * tensor2)
+    return input + (tensor1 * tensor2 if value is _UNIT else _scaled(tensor1, value, input) * tensor2)
 
 
 _addcmul.rules(

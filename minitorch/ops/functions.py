@@ -22,6 +22,7 @@ def elementwise(name: str, forward: Callable, rule: Callable, doc: str) -> Any:
         return forward(xp(input), input)
 
     function.__name__ = function.__qualname__ = name
+    function.__module__ = forward.__module__
     function.__doc__ = doc
     return op(f"{name.capitalize()}Backward0", promote="float")(function).rules(input=rule)
 
@@ -170,8 +171,8 @@ def hypot(input: Array, other: Array):
 
 
 hypot.rules(
-    input=lambda g, input, out: g * (input / out),
-    other=lambda g, other, out: g * (other / out),
+    input=lambda g, input, out: g * (input / out).masked_fill(out == 0, 0),
+    other=lambda g, other, out: g * (other / out).masked_fill(out == 0, 0),
 )
 
 

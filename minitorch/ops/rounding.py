@@ -13,7 +13,7 @@ from minitorch.core.dtype import default_dtype, float64
 from minitorch.core.op import Array, op
 from minitorch.core.promotion import result_dtype
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.ops.elementwise import no_slope, pow, same_types
+from minitorch.ops.elementwise import no_derivative, no_slope, pow, same_types
 from minitorch.return_types import frexp as frexp_result
 
 
@@ -118,9 +118,9 @@ copysign.rules(
 )
 
 
-@op(promote="common", numbers="none", check=same_types)
+@op("NotImplemented", promote="common", numbers="none", check=same_types)
 def heaviside(input: Array, values: Array):
-    """0 below 0 (and for NaN), 1 above, ``values`` at 0; it has no gradient.
+    """0 below 0 (and for NaN), 1 above, ``values`` at 0; it has no derivative.
 
     Raises:
         RuntimeError: the dtypes differ.
@@ -128,10 +128,16 @@ def heaviside(input: Array, values: Array):
     return xp(input).where(input == 0, values, (input > 0).astype(input.dtype))
 
 
-@op(promote="common", numbers="none", kinds="f")
+heaviside.rules(input=no_derivative("heaviside"), values=no_derivative("heaviside"))
+
+
+@op("NextafterBackward0", promote="common", numbers="none", kinds="f")
 def nextafter(input: Array, other: Array):
-    """The number next to ``input`` in the direction of ``other``; it has no gradient."""
+    """The number next to ``input`` in the direction of ``other``."""
     return xp(input).nextafter(input, other)
+
+
+nextafter.rules(input=lambda g: g, other=no_slope)
 
 
 @takes_out

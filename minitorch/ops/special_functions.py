@@ -91,15 +91,6 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return total
 
 
-# ---- Bessel functions
-
-
-@op("I0Backward0", promote="float")
-def i0(input: Array):
-    """The modified Bessel function of the first kind, order 0."""
-    return xp(input).i0(input).astype(input.dtype, copy=False)
-
-
 # ---- sines and logarithms
 
 
@@ -126,7 +117,9 @@ def _logit(input: Array):
     return xp(input).log(input / (1 - input))
 
 
-_logit.rules(input=lambda g, input: g / (input * (1 - input)))
+_logit.rules(
+    input=lambda g, input: (g / (input * (1 - input))).masked_fill((input < 0) | (input > 1), math.nan),
+)
 
 
 @takes_out
@@ -146,8 +139,11 @@ def xlogy(input: Array, other: Array):
 
 
 def _xlogy_by_input(g: Tensor, input: Tensor, other: Any) -> Tensor:
-    ones = (input != 0).to(g.dtype)
-    return g * xlogy(ones, other)
+    if isinstance(other, Tensor):
+        return (g * other.log()).masked_fill((input == 0) & (other <= 0), 0)
+    if other > 0:
+        return g * math.log(other)
+    return (g * (-math.inf if other == 0 else math.nan)).masked_fill(input == 0, 0)
 
 
 xlogy.rules(input=_xlogy_by_input, other=lambda g, input, other: g * (input / other))
