@@ -79,7 +79,10 @@ def to(input: Tensor, *args: Any, non_blocking: bool = False, copy: bool = False
     target = ordinal if device is None else as_device(device).ordinal
     if dtype is None and target == ordinal and not copy and not any(flags[1:]):
         return input
-    return _to(input, dtype, target, input.dtype, ordinal)
+    out = _to(input, dtype, target, input.dtype, ordinal)
+    if dtype is not None and not dtype.is_floating_point:
+        out._edge = None  # integers have no gradient
+    return out
 
 
 def parse_to(args: tuple, kwargs: dict) -> tuple[Device | None, DType | None]:
