@@ -171,8 +171,8 @@ def hypot(input: Array, other: Array):
 
 
 hypot.rules(
-    input=lambda g, input, out: g * (input / out).masked_fill(out == 0, 0),
-    other=lambda g, other, out: g * (other / out).masked_fill(out == 0, 0),
+    input=lambda g, input, out: g * (input / out),
+    other=lambda g, other, out: g * (other / out),
 )
 
 
@@ -213,9 +213,14 @@ def atan2(input: Array, other: Array):
     return xp(input).arctan2(input, other)
 
 
+def _turn(g: Tensor, numerator: Tensor, input: Tensor, other: Tensor) -> Tensor:
+    square = input * input + other * other
+    return g * (numerator / square).masked_fill(square == 0, 0)
+
+
 atan2.rules(
-    input=lambda g, input, other: g * (other / (input * input + other * other)),
-    other=lambda g, input, other: g * (-input / (input * input + other * other)),
+    input=lambda g, input, other: _turn(g, other, input, other),
+    other=lambda g, input, other: _turn(g, -input, input, other),
 )
 arctan2 = atan2
 
