@@ -147,3 +147,24 @@ def test_what_kernels_do_not_take_runs_in_array_calls(stand_in: Any) -> None:
         given = (x * 9).astype(dtype)
         y, _ = primitives.max_pool_forward(stand_in.asarray(given), *windows)
         np.testing.assert_array_equal(y.get(), primitives.max_pool_forward(given, *windows)[0])
+
+
+# ---- indices
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_flags_of_indices_out_of_range(stand_in: Any, dtype: str) -> None:
+    flags = stand_in.zeros((4, 2), np.int64)
+    for wrong in (None, -4, 5, 2**31 - 1, -(2**31)):
+        index = np.tile(np.arange(-3, 5), 100).astype(dtype)
+        if wrong is not None:
+            index[123] = wrong
+        flags.fill(0)
+        with counted() as counts:
+            primitives.flag_outside(stand_in.asarray(index), -3, 5, flags, 2)
+        assert counts.launches == 1
+        assert flags.get().tolist() == [[0, 0], [0, 0], [0, 0] if wrong is None else [1, wrong], [0, 0]]
+        flags.fill(0)
+        primitives.flag_outside.portable(stand_in.asarray(index), -3, 5, flags, 2)
+        assert flags.get().tolist() == [[0, 0], [0, 0], [0, 0] if wrong is None else [1, wrong], [0, 0]]

@@ -146,7 +146,13 @@ def module_on_gpu(index: int | None) -> Any:
 
 def to_host(array: Any) -> np.ndarray:
     """A NumPy array with the values of ``array``: the array itself if it is one already."""
-    return array if isinstance(array, np.ndarray) else array_module(array).asnumpy(array)
+    if isinstance(array, np.ndarray):
+        return array
+    from minitorch.backend.index_flags import raise_pending
+
+    raise_pending(array)
+    with beside(array):
+        return array_module(array).asnumpy(array)
 
 
 def to_device(array: Any, index: int | None) -> Any:

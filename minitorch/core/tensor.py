@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch.backend.array_module import as_array, to_host
+from minitorch.backend.index_flags import raise_pending
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, device_of
 from minitorch.core.size import Size
@@ -301,11 +302,14 @@ class Tensor:
         """
         if self._data.size != 1:
             raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
-        return self._data.item()
+        array = self._data
+        if type(array) is not np.ndarray:
+            raise_pending(array)
+        return array.item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers."""
-        return self._data.tolist()
+        return to_host(self._data).tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The array itself: memory is shared with the tensor.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import is_array, to_device
+from minitorch.backend.index_flags import require_range
 from minitorch.core.device import device_of
 from minitorch.core.tensor import Tensor
 
@@ -201,6 +202,12 @@ def check_range(
     if not index.size:
         return
     lowest = -size if lowest is None else lowest
+    if type(index) is not np.ndarray:
+        require_range(
+            index, lowest, size, (name, dim, error),
+            lambda wrong: error(f"{name}index {wrong} is out of bounds for dimension {dim} with size {size}"),
+        )  # fmt: skip
+        return
     if int(index.min()) < lowest or int(index.max()) >= size:
         wrong = index[(index < lowest) | (index >= size)].ravel()
         raise error(f"{name}index {int(wrong[0])} is out of bounds for dimension {dim} with size {size}")

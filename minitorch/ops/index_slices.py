@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.index_flags import require_range
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
@@ -172,9 +173,14 @@ def _flat_places(input: Tensor, index: Tensor, name: str) -> tuple:
         raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {getattr(index, 'dtype', index)!r}")
     size = input._data.size
     array = index._data
-    if array.size and (int(array.min()) < -size or int(array.max()) >= size):
-        wrong = array[(array < -size) | (array >= size)].ravel()[0]
-        raise IndexError(f"{name}(): out of range: tried to access index {int(wrong)} on a tensor of {size} elements.")
+
+    def outside(wrong: int) -> IndexError:
+        return IndexError(f"{name}(): out of range: tried to access index {wrong} on a tensor of {size} elements.")
+
+    if type(array) is not np.ndarray:
+        require_range(array, -size, size, name, outside)
+    elif array.size and (int(array.min()) < -size or int(array.max()) >= size):
+        raise outside(int(array[(array < -size) | (array >= size)].ravel()[0]))
     return (array.copy(),)
 
 

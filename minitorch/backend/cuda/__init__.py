@@ -15,6 +15,7 @@ from typing import Any
 _REPLACEMENTS = {
     "avg_pool_backward": "minitorch.backend.cuda.pooling",
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
+    "flag_outside": "minitorch.backend.cuda.index_check",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
 }

@@ -9,6 +9,7 @@ from minitorch.backend.primitives.adaptive_pooling import (
     adaptive_max_pool_forward,
 )
 from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
+from minitorch.backend.primitives.index_check import flag_outside
 from minitorch.backend.primitives.pooling import (
     avg_pool_backward,
     avg_pool_forward,
@@ -37,6 +38,7 @@ __all__ = [
     "erf",
     "erfc",
     "erfinv",
+    "flag_outside",
     "forget_replacements",
     "index_put_add",
     "index_put_reduce",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.index_flags import require_range
 from minitorch.backend.primitives import segment_add
 from minitorch.core.dtype import of_numpy
 from minitorch.core.node import bump_version
@@ -85,12 +86,17 @@ def checked_index(name: str, input: Tensor, rows: int) -> Any:
                 f"{name}: expected indices of type Long or Int, got {of_numpy(index.dtype)}; convert with .long()"
             )
         index = index.astype(np.int64)
-    # One pass for both bounds: taken for unsigned, numbers below zero are the largest.
-    if index.size and int(index.view(np.uint64).max()) >= rows:
-        wrong = index[(index < 0) | (index >= rows)]
-        raise IndexError(
-            f"{name}: index out of range: {int(wrong[0])}; the table has {rows} rows: indices go from 0 to {rows - 1}"
+
+    def outside(wrong: int) -> IndexError:
+        return IndexError(
+            f"{name}: index out of range: {wrong}; the table has {rows} rows: indices go from 0 to {rows - 1}"
         )
+
+    if type(index) is not np.ndarray:
+        require_range(index, 0, rows, name, outside)
+    # One pass for both bounds: taken for unsigned, numbers below zero are the largest.
+    elif index.size and int(index.view(np.uint64).max()) >= rows:
+        raise outside(int(index[(index < 0) | (index >= rows)][0]))
     return index
 
 
