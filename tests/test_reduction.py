@@ -53,7 +53,7 @@ ROWS = {
         X,
     ),
     "mean 0-d": (lambda t, x: (x.mean(), x.mean(0), x.mean(-1, keepdim=True)), S),
-    "mean of nothing": (lambda t, x: (x.mean(), x.mean(0), x.mean(1)), EMPTY),
+    "mean of nothing": (lambda t, x: (x.detach().mean(), x.detach().mean(0), x.mean(1)), EMPTY),
     "mean as dtype": (lambda t, x, i: (i.mean(dtype=t.float64), t.mean(x, 0, dtype=t.float32)), M, INTS),
     "nanmean": (lambda t, x: (x.nanmean(), t.nanmean(x, 1), x.nanmean(0, True)), HOLES),
     "prod": (lambda t, x: (x.prod(), x.prod(1), t.prod(x, 0, keepdim=True), x.prod(-1)), M),

@@ -130,6 +130,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
     Raises:
         RuntimeError: the equation does not fit the operands; operands have several dtypes.
+        ValueError: a number in a list is not in [0, 52).
 
     >>> import minitorch as torch
     >>> torch.einsum("bij,bjk->bik", torch.ones(5, 2, 3), torch.ones(5, 3, 4)).shape
@@ -164,7 +165,7 @@ def _from_lists(arguments: tuple) -> tuple[str, tuple]:
     def written(numbers: Sequence[Any]) -> str:
         for n in numbers:
             if n is not Ellipsis and not 0 <= n < 52:
-                raise RuntimeError(f"einsum(): subscript {n} is not within the valid range [0, 52)")
+                raise ValueError(f"einsum(): subscript {n} is not within the valid range [0, 52)")
         return "".join("..." if n is Ellipsis else chr((65 if n < 26 else 71) + n) for n in numbers)
 
     operands, lists = arguments[0::2], arguments[1::2]

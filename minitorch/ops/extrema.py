@@ -10,8 +10,8 @@ from minitorch import return_types
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.ops.dims import reduced_axes, wrap_dim
 from minitorch.ops.bounds import maximum, minimum
+from minitorch.ops.dims import reduced_axes, wrap_dim
 from minitorch.ops.gathering import placed
 from minitorch.ops.keywords import keywords
 from minitorch.ops.reduction import kept_dims

@@ -90,7 +90,7 @@ def check_types(name: str, a: Any, b: Any) -> None:
             f"{name}: expected m1 and m2 to have the same dtype, but got: {a.dtype} != {b.dtype}; cast one with .to()"
         )
     if a._data.dtype.kind == "b":
-        raise RuntimeError(f"\"{name}\" not implemented for 'Bool': cast to an integer type first")
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool': cast to an integer type first")
 
 
 def _cannot_multiply(name: str, a: tuple, b: tuple) -> RuntimeError:

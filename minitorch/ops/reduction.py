@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend import as_array, strided
 from minitorch.core.dtype import as_dtype, bool_, int64, uint8
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -48,7 +49,7 @@ def mean_array(input, axes, keepdim):
     """Means of an array of floating point."""
     dtype, count = input.dtype, input.size if axes is None else count_of(input.shape, axes)
     # a float is weak: it takes the type of what it divides; 0/NaN is NaN without a warning
-    divisor = builtins.float(count or math.nan)
+    divisor = float(count or math.nan)
     if dtype.itemsize == 2:
         return (input.sum(axis=axes, dtype=np.float32, keepdims=keepdim) / divisor).astype(dtype)
     out = input.sum(axis=axes, keepdims=keepdim)
@@ -72,8 +73,27 @@ def _sum(input: Array, axes, keepdim):
 
 
 _sum_all.spec.name = "sum"  # for its messages
-_sum_all.rules(input=lambda g, input_shape: g.expand(input_shape))
-_sum.rules(input=lambda g, input_shape, axes, keepdim: spread(g, input_shape, axes, keepdim))
+# Gradients as operations of their own: where no graph of them is wanted they run on arrays alone.
+
+
+@op("ExpandBackward0")
+def _repeated_all(g: Array, input_shape):
+    return strided.expand(g, input_shape)
+
+
+@op("ExpandBackward0")
+def _repeated(g: Array, input_shape, axes, keepdim):
+    return _repeat_array(g, input_shape, axes, keepdim)
+
+
+def _repeat_array(g, shape, axes, keepdim):
+    return strided.expand(g if keepdim else kept_dims(g, shape, axes), shape)
+
+
+_sum_all.rules(input=_repeated_all)
+_sum.rules(input=_repeated)
+_repeated_all.rules(g=_sum_all)
+_repeated.rules(g=lambda h, axes, keepdim: _sum(h, axes, keepdim))
 
 
 @keywords
@@ -141,12 +161,21 @@ def _mean(input: Array, axes, keepdim):
     return mean_array(input, axes, keepdim)
 
 
-_mean_all.rules(input=lambda g, input_shape: (g / (math.prod(input_shape) or 1)).expand(input_shape))
-_mean.rules(
-    input=lambda g, input_shape, axes, keepdim: spread(
-        g / (count_of(input_shape, axes) or 1), input_shape, axes, keepdim
-    )
-)
+@op("MeanBackward0")
+def _shared_all(g: Array, input_shape):
+    return strided.expand(as_array(g / float(math.prod(input_shape) or 1)), input_shape)
+
+
+@op("MeanBackward1")
+def _shared(g: Array, input_shape, axes, keepdim):
+    share = as_array(g / float(count_of(input_shape, axes) or 1))
+    return _repeat_array(share, input_shape, axes, keepdim)
+
+
+_mean_all.rules(input=_shared_all)
+_mean.rules(input=_shared)
+_shared_all.rules(g=_mean_all)
+_shared.rules(g=lambda h, axes, keepdim: _mean(h, axes, keepdim))
 
 
 @keywords
