@@ -2,8 +2,7 @@
 
 Processes, because the usual transforms are Python code that holds the interpreter lock; forked where the system can,
 because a fork costs milliseconds, copies no data, and needs neither picklable data sets nor a script with a main guard.
-Elsewhere processes are spawned if that is sure to work, and threads do the work if it is not.  docs/data.md has the
-figures.
+Elsewhere processes are spawned if that is sure to work, and threads do the work if it is not.
 """
 
 from __future__ import annotations
