@@ -46,7 +46,7 @@ class WorkerTraceback(Exception):
         return f"\n{self.args[0].rstrip()}"
 
 
-def _rebuild(cls: type, args: tuple, state: dict) -> BaseException:
+def _rebuild(cls: type[BaseException], args: tuple, state: dict) -> BaseException:
     """An exception as it was, whatever its ``__init__`` wants to be called with."""
     error = cls.__new__(cls)
     error.args = args

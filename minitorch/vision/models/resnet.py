@@ -176,6 +176,7 @@ class ResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def _start(self, zero_init_residual: bool) -> None:
+        module: Any
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -185,7 +186,7 @@ class ResNet(nn.Module):
         if zero_init_residual:
             for module in self.modules():
                 if isinstance(module, BasicBlock | Bottleneck):
-                    last: Any = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+                    last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
                     nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class VGG(nn.Module):
             self._start()
 
     def _start(self) -> None:
+        module: Any
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
