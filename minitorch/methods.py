@@ -121,7 +121,7 @@ OPERATORS = {
     "__neg__": elementwise.neg,
     "__pos__": elementwise.positive,
     "__abs__": rounding.abs,
-    "__invert__": logic.bitwise_not,
+    "__invert__": logic.invert,
 }
 #: operators of two operands: what ``a + b`` calls, and the method for ``a += b``
 BINARY = {

@@ -193,7 +193,9 @@ def test_refused_as_torch(name):
 def test_messages_say_what_came_and_what_to_do():
     x, i = minitorch.ones(2, 3), minitorch.ones(2, dtype=minitorch.int64)
     for match, call in {
-        r"tensor a \(3\).*tensor b \(4\).*dimension 1.*add\(\) of shapes \[2, 3\] and \[4\]": lambda: x + minitorch.ones(4),
+        r"tensor a \(3\).*tensor b \(4\).*dimension 1.*add\(\) of shapes \[2, 3\] and \[4\]": lambda: (
+            x + minitorch.ones(4)
+        ),
         r"size of tensor a \(3\).*dimension 2": lambda: x + minitorch.ones(5, 1, 2),
         r"gcd\(\) is not implemented for torch.float32: it takes integers": lambda: minitorch.gcd(x, x),
         r"relu\(\) is not implemented for torch.bool: it takes integers and floating-point": lambda: (x > 0).relu(),

@@ -84,7 +84,15 @@ def test_shapes_and_types_as_torch(name):
         return [getattr(t, name)(v) for v in (x, y.t()[:, ::2], z, single, half, ints, ints > 2, none)]
 
     singles = np.array(list(domain)[:4], np.float32)
-    inputs = (np.array(domain[0]), DOMAINS[name], DOMAINS[name][:1, :1], singles, singles.astype(np.float16), INTS, EMPTY)
+    inputs = (
+        np.array(domain[0]),
+        DOMAINS[name],
+        DOMAINS[name][:1, :1],
+        singles,
+        singles.astype(np.float16),
+        INTS,
+        EMPTY,
+    )
     torch = pytest.importorskip("torch")
     ours = several(minitorch, *[minitorch.tensor(x) for x in inputs])
     theirs = several(torch, *[torch.tensor(x) for x in inputs])

@@ -120,6 +120,8 @@ class Tensor:
             if self._data.dtype.kind != "f":
                 raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {self.dtype}")
             self._edge = LEAF
+            if self._base is not None:  # from now on a leaf is what views of it go back to
+                self._base, self._steps = None, ()
         return self
 
     @property

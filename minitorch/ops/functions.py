@@ -24,7 +24,7 @@ def elementwise(name: str, forward: Callable, rule: Callable, doc: str) -> Any:
     function.__name__ = function.__qualname__ = name
     function.__module__ = forward.__module__
     function.__doc__ = doc
-    return op(f"{name.capitalize()}Backward0", promote="float")(function).rules(input=rule)
+    return op(f"{name.title()}Backward0", promote="float")(function).rules(input=rule)
 
 
 # ---- exponentials and logarithms

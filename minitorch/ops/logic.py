@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
+from minitorch.core.tensor import Tensor
 
 
 @op()
@@ -42,6 +43,17 @@ def bitwise_not(input: Array):
     (tensor([False,  True]), tensor([-1, -6]))
     """
     return ~input
+
+
+def invert(self: Tensor) -> Tensor:
+    """``~x``.
+
+    Raises:
+        TypeError: the tensor is of floating point.
+    """
+    if self._data.dtype.kind == "f":
+        raise TypeError(f"~ (operator.invert) is only implemented on integer and bool tensors, not on {self.dtype}")
+    return bitwise_not(self)
 
 
 @op(promote="common", kinds="biu")
