@@ -176,17 +176,17 @@ class ResNet(nn.Module):
         return nn.Sequential(*blocks)
 
     def _start(self, zero_init_residual: bool) -> None:
-        module: Any
         for module in self.modules():
+            layer: Any = module  # what the type checker is to take it for
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.ones_(layer.weight)
+                nn.init.zeros_(layer.bias)
         if zero_init_residual:
             for module in self.modules():
                 if isinstance(module, BasicBlock | Bottleneck):
-                    last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
+                    last: Any = module.bn3 if isinstance(module, Bottleneck) else module.bn2
                     nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:

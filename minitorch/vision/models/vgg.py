@@ -41,18 +41,18 @@ class VGG(nn.Module):
             self._start()
 
     def _start(self) -> None:
-        module: Any
         for module in self.modules():
+            layer: Any = module  # what the type checker is to take it for
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
             elif isinstance(module, nn.BatchNorm2d):
-                nn.init.ones_(module.weight)
+                nn.init.ones_(layer.weight)
             elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
+                nn.init.normal_(layer.weight, 0, 0.01)
             else:
                 continue
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
