@@ -103,7 +103,7 @@ ROWS = {
     "contiguous": (lambda t, x: (x.contiguous(), x.t().contiguous(), x.t().is_contiguous(), x.is_contiguous()), M),
     "stride": (lambda t, x: (x.stride(), x.stride(1), x.permute(2, 0, 1).stride(), x[:, 1:].storage_offset(), x[1, ::2].stride()), X),
     "sizes": (lambda t, x: (x.size(1), tuple(x.size()), x.dim(), x.ndimension(), x.numel(), x.nelement(), t.numel(x), x.element_size(), x.itemsize, x.nbytes), X),
-    "questions": (lambda t, x, i: (x.is_floating_point(), t.is_floating_point(i), i.is_signed(), x.is_same_size(i), x.get_device(), t.is_tensor(x), x.is_complex()), M, INTS),
+    "questions": (lambda t, x, i: (x.is_floating_point(), t.is_floating_point(i), i.is_signed(), x.is_same_size(i), t.is_tensor(x), x.is_complex()), M, INTS),
 }  # fmt: skip
 
 

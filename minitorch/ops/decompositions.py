@@ -419,8 +419,8 @@ def lstsq(A, B, rcond=None, *, driver=None):
 
     >>> import minitorch as torch
     >>> A = torch.tensor([[1., 0.], [1., 1.], [1., 2.]])
-    >>> torch.linalg.lstsq(A, torch.tensor([1., 3., 5.])).solution
-    tensor([1., 2.])
+    >>> torch.linalg.lstsq(A, torch.tensor([1.5, 3.6, 5.7])).solution
+    tensor([1.5000, 2.1000])
     """
     check_matrices("torch.linalg.lstsq", A)
     a, b = A._data.shape, B._data.shape

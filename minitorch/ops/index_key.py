@@ -46,10 +46,7 @@ def parse_key(key: Any, shape: tuple, device_array: Any) -> tuple[tuple | None, 
             basic.append(None)
             advanced.append(_ALL)
         elif item is Ellipsis:
-            if ellipsis is not None:  # PyTorch takes further ones for ":"
-                basic.append(_ALL)
-                advanced.append(_ALL)
-                used += 1
+            if ellipsis is not None:  # a further one has nothing left to stand for
                 continue
             ellipsis = len(basic), len(advanced)
             basic.append(Ellipsis)
@@ -83,7 +80,15 @@ def parse_key(key: Any, shape: tuple, device_array: Any) -> tuple[tuple | None, 
 
 
 def _as_items(key: Any) -> tuple:
-    if type(key) is list and any(item is None or item is Ellipsis or isinstance(item, slice) for item in key):
+    """A key that is no tuple: one index, or a list that PyTorch reads as if it were a tuple."""
+    if type(key) is list and any(
+        item is None or item is Ellipsis or isinstance(item, (slice, list, tuple, range, Tensor)) for item in key
+    ):
+        warnings.warn(
+            "indexing with a list of sequences means x[tuple(list)] today and x[tensor(list)] in the future; write one "
+            "of the two",
+            stacklevel=4,
+        )
         return tuple(key)
     return (key,)
 

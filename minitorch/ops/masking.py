@@ -9,6 +9,7 @@ import numpy as np
 from minitorch.backend import array_module as xp
 from minitorch.core.inplace import overwrite
 from minitorch.core.op import Array, op
+from minitorch.core.promotion import result_dtype
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.conversion import checked_number
 from minitorch.ops.shape import broadcast_shapes, expand, expanded_shape
@@ -49,6 +50,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         if kind != np.uint8:
             raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}")
         condition = condition != 0
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        input = wrap(xp(condition._data).asarray(input, result_dtype((input, other)).numpy))
     if condition._data.ndim or isinstance(input, Tensor) or isinstance(other, Tensor):
         shapes = [t._data.shape for t in (condition, input, other) if isinstance(t, Tensor)]
         if any(s != shapes[0] for s in shapes):
@@ -167,7 +170,9 @@ def _zeros(like: Tensor, shape: tuple) -> Tensor:
 def _scatter_arguments(input: Tensor, mask: Tensor, source: Tensor, name: str) -> Tensor:
     _check_mask(mask, name)
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"{name}: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}")
+        raise RuntimeError(
+            f"{name}: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
+        )
     mask = expand(mask, input._data.shape)
     count = int(mask._data.sum())
     if count > source._data.size:

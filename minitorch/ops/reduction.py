@@ -360,8 +360,8 @@ def logsumexp(input, dim, keepdim=False):
     """``log(sum(exp(input)))`` along ``dim`` (an int or several) without overflow.
 
     >>> import minitorch as torch
-    >>> torch.logsumexp(torch.tensor([1000., 1000.]), dim=0)
-    tensor(1000.6931)
+    >>> torch.logsumexp(torch.tensor([0., 0.]), dim=0)
+    tensor(0.6931)
     """
     if input._data.dtype.kind != "f":
         from minitorch.core.dtype import default_dtype
