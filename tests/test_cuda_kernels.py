@@ -168,3 +168,34 @@ def test_flags_of_indices_out_of_range(stand_in: Any, dtype: str) -> None:
         flags.fill(0)
         primitives.flag_outside.portable(stand_in.asarray(index), -3, 5, flags, 2)
         assert flags.get().tolist() == [[0, 0], [0, 0], [0, 0] if wrong is None else [1, wrong], [0, 0]]
+
+
+# ---- cross-entropy
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", [(5, 3), (1, 1), (64, 10), (7, 100), (2, 4, 3, 5)])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy(stand_in: Any, shape: tuple, reduction: str, dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    scores = (rng.standard_normal(shape) * 20).astype(dtype)
+    classes = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    classes.reshape(-1)[1::4] = -100
+    flags = np.zeros((4, 2), np.int64)
+    args = scores, classes, -100, reduction, flags, 1
+    loss, log_sums, weight = compare(stand_in, primitives.class_loss_forward, *args, launches=3)
+    assert not flags.any()
+    g = rng.standard_normal(loss.shape).astype(dtype)
+    arrays = g, scores, classes, log_sums.get(), weight.get()
+    compare(stand_in, primitives.class_loss_backward, *arrays, -100, tolerance=1e-5)
+
+
+@needs_compiler
+def test_classes_out_of_range_set_a_flag(stand_in: Any) -> None:
+    scores, classes = np.zeros((3, 4), np.float32), np.array([0, 4, 3])
+    for function in (primitives.class_loss_forward, primitives.class_loss_forward.portable):
+        flags = stand_in.zeros((2, 2), np.int64)
+        loss, _, _ = function(stand_in.asarray(scores), stand_in.asarray(classes), -100, "mean", flags, 1)
+        assert flags.get().tolist() == [[0, 0], [1, 4]]
+        assert abs(loss.item() - np.log(4)) < 1e-6

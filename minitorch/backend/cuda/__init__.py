@@ -15,6 +15,8 @@ from typing import Any
 _REPLACEMENTS = {
     "avg_pool_backward": "minitorch.backend.cuda.pooling",
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
+    "class_loss_backward": "minitorch.backend.cuda.class_loss",
+    "class_loss_forward": "minitorch.backend.cuda.class_loss",
     "flag_outside": "minitorch.backend.cuda.index_check",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",

@@ -40,6 +40,11 @@ def accepts(*arrays: Any) -> bool:
     return first in REALS and all(a.dtype == first and a.size < LIMIT for a in arrays)
 
 
+def contiguous(array: Any) -> Any:
+    """``array`` if it has no gaps, otherwise a copy."""
+    return array if array.flags.c_contiguous else cupy().ascontiguousarray(array)
+
+
 def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any) -> None:
     """Starts a kernel of ``file``; Python ints are passed as C's ``int``, floats as the element type.
 

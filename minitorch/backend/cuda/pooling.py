@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.array_module import cupy
-from minitorch.backend.cuda.launching import LIMIT, accepts, launch_over
+from minitorch.backend.cuda.launching import LIMIT, accepts, contiguous, launch_over
 from minitorch.backend.primitives.conv_geometry import Ints, Pads
 from minitorch.backend.primitives.pool_geometry import Windows, pool_output_shape, windows
 
@@ -44,7 +44,7 @@ def max_pool_forward(
     y = xp.empty(shape, x.dtype)
     where = None if indices is None else xp.empty(shape, np.int64 if indices == "flat" else np.uint8)
     codes, flat = (None, where) if indices == "flat" else (where, None)
-    launch_over(y.size, _FILE, "max_pool_forward", x.dtype, xp.ascontiguousarray(x), y, codes, flat, _packed(w))
+    launch_over(y.size, _FILE, "max_pool_forward", x.dtype, contiguous(x), y, codes, flat, _packed(w))
     return y, where
 
 
@@ -61,7 +61,7 @@ def max_pool_backward(
         return NotImplemented
     xp = cupy()
     gx = xp.empty(shape, gy.dtype)
-    gy, where = xp.ascontiguousarray(gy), xp.ascontiguousarray(where)
+    gy, where = contiguous(gy), contiguous(where)
     launch_over(gx.size, _FILE, "max_pool_backward", gy.dtype, gy, where, gx, _packed(w))
     return gx
 
@@ -79,7 +79,7 @@ def avg_pool_forward(
         return NotImplemented
     y = cupy().empty(shape, x.dtype)
     counting = _counting(w, padding, count_include_pad, divisor_override)
-    launch_over(y.size, _FILE, "avg_pool_forward", x.dtype, cupy().ascontiguousarray(x), y, _packed(w), *counting)
+    launch_over(y.size, _FILE, "avg_pool_forward", x.dtype, contiguous(x), y, _packed(w), *counting)
     return y
 
 
@@ -96,7 +96,7 @@ def avg_pool_backward(
         return NotImplemented
     gx = cupy().empty(shape, gy.dtype)
     counting = _counting(w, padding, count_include_pad, divisor_override)
-    launch_over(gx.size, _FILE, "avg_pool_backward", gy.dtype, cupy().ascontiguousarray(gy), gx, _packed(w), *counting)
+    launch_over(gx.size, _FILE, "avg_pool_backward", gy.dtype, contiguous(gy), gx, _packed(w), *counting)
     return gx
 
 

@@ -8,6 +8,7 @@ from minitorch.backend.primitives.adaptive_pooling import (
     adaptive_avg_pool_forward,
     adaptive_max_pool_forward,
 )
+from minitorch.backend.primitives.class_loss import class_loss_backward, class_loss_forward
 from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
 from minitorch.backend.primitives.index_check import flag_outside
 from minitorch.backend.primitives.pooling import (
@@ -30,6 +31,8 @@ __all__ = [
     "adaptive_max_pool_forward",
     "avg_pool_backward",
     "avg_pool_forward",
+    "class_loss_backward",
+    "class_loss_forward",
     "conv_forward",
     "conv_input_grad",
     "conv_output_shape",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,23 +12,43 @@ from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
+from minitorch.nn.functional.class_loss import class_loss
 from minitorch.nn.functional.softmax import log_softmax, softmax
-from minitorch.nn.functional.reduce import reduction_of
+from minitorch.nn.functional.reduce import only_tensors, reduction_of
 
 
 class Classes(NamedTuple):
-    """Checked class targets of scores (N, C, \\*d), with S = product of d; nothing here depends on the scores.
+    """Checked class targets (N, \\*d) of scores (N, C, \\*d); nothing here depends on the scores."""
 
-    ``at`` (N·S,): where each target's score is in the flattened scores.  ``weights`` (N·S,): of each target's class,
-    zero where ignored (``None``: all one).  ``kept`` (N·S,): zero where ignored, otherwise one (``None``: none ignored).
-    ``total``: what a mean is divided by.  ``by_class`` (C,): the weights of the classes.
-    """
-
-    at: Any
+    #: indexes each target's score: ``scores[at]`` has the shape of the targets
+    at: tuple[Any, ...]
+    #: (N, \*d), of each target's class, zero where ignored; ``None``: all one
     weights: Any
-    kept: Any
+    #: (N, \*d), where targets do not count; ``None``: nowhere
+    ignored: Any
+    #: what a mean is divided by
     total: Any
+    #: (C,), the weights of the classes
     by_class: Any
+
+
+def _class_numbers(name: str, shape: tuple, t: Any) -> Any:
+    """The array ``t`` (N, \\*d) of class numbers for scores of ``shape`` (N, C, \\*d) as int64; values are not looked at.
+
+    Raises:
+        ValueError: the batch sizes differ.
+        RuntimeError: shapes or the dtype do not fit.
+    """
+    if t.shape != (shape[0], *shape[2:]):
+        _refuse_shape(name, shape, t.shape)
+    if t.dtype != np.int64:
+        if t.dtype != np.uint8:
+            raise RuntimeError(
+                f"{name}: expected scalar type Long for the target (class numbers) but found {of_numpy(t.dtype)}; "
+                "convert it with .long()" + (" or give it the shape of the input" if t.dtype.kind == "f" else "")
+            )
+        t = t.astype(np.int64)
+    return t
 
 
 def _classes(name: str, shape: tuple, dtype: Any, t: Any, by_class: Any, ignore_index: int) -> Classes:
@@ -38,19 +59,11 @@ def _classes(name: str, shape: tuple, dtype: Any, t: Any, by_class: Any, ignore_
         RuntimeError: shapes or the dtype do not fit.
         IndexError: a class is out of range.
     """
-    classes = shape[1]
-    if t.shape != (shape[0], *shape[2:]):
-        _refuse_shape(name, shape, t.shape)
-    if t.dtype != np.int64:
-        if t.dtype != np.uint8:
-            raise RuntimeError(
-                f"{name}: expected scalar type Long for the target (class numbers) but found {of_numpy(t.dtype)}; "
-                "convert it with .long()" + (" or give it the shape of the input" if t.dtype.kind == "f" else "")
-            )
-        t = t.astype(np.int64)
-    lib, kept = xp(t), None
+    t, classes = _class_numbers(name, shape, t), shape[1]
+    lib, ignored, weights = xp(t), None, None
+    total = t.size
     # One pass for both bounds: taken for unsigned, numbers below zero are the largest.
-    outside = t.size and int(t.view(np.uint64).max()) >= classes
+    outside = total and int(t.view(np.uint64).max()) >= classes
     if outside or 0 <= ignore_index < classes:
         ignored = t == ignore_index
         wrong = ((t < 0) | (t >= classes)) & ~ignored
@@ -59,28 +72,20 @@ def _classes(name: str, shape: tuple, dtype: Any, t: Any, by_class: Any, ignore_
                 f"{name}: Target {int(t[wrong][0])} is out of bounds: for input of shape {shape} classes go from 0 to "
                 f"{classes - 1} ({classes} classes)"
             )
-        kept = (~ignored).reshape(-1).astype(dtype)
         t = lib.where(ignored, 0, t)
-    if t.ndim == 1:
-        at = _rows(lib, shape[0], classes) + t
-    else:
-        inner = t.size // max(1, shape[0])
-        at = _rows(lib, shape[0], classes)[:, None] + t.reshape(shape[0], -1)
-        at *= inner
-        at += lib.arange(inner)
-        at = at.reshape(-1)
-    weights, total = kept, t.size
+        weights = (~ignored).astype(dtype)
+        total -= int(ignored.sum())
     if by_class is not None:
-        weights = by_class.take(t.reshape(-1))
-        if kept is not None:
-            weights *= kept
-    if weights is not None:
+        weights = by_class.take(t) if weights is None else by_class.take(t) * weights
         total = weights.sum()
-    return Classes(at, weights, kept, total, by_class)
+    return Classes(_places(lib, t), weights, ignored, total, by_class)
 
 
-def _rows(lib: Any, rows: int, classes: int) -> Any:
-    return lib.arange(0, rows * classes, classes) if classes else lib.zeros(rows, np.int64)
+def _places(lib: Any, t: Any) -> tuple[Any, ...]:
+    if t.ndim == 1:
+        return lib.arange(t.size), t
+    first, *others = [lib.arange(n).reshape(-1, *[1] * (t.ndim - 1 - k)) for k, n in enumerate(t.shape)]
+    return first, t, *others
 
 
 def _refuse_shape(name: str, shape: tuple, target: tuple) -> None:
@@ -96,119 +101,129 @@ def _refuse_shape(name: str, shape: tuple, target: tuple) -> None:
     )
 
 
-def _reduced(losses: Any, targets: Classes, shape: tuple, reduction: str) -> Any:
+def _reduced(losses: Any, targets: Classes, reduction: str) -> Any:
     if reduction == "none":
-        return losses.reshape(shape[0], *shape[2:])
+        return losses
     total = losses.sum()
     if reduction == "sum":
         return total
-    if type(targets.total) is int and not targets.total:  # the mean of nothing
-        return total * np.nan
-    return total / targets.total
+    return total / targets.total if targets.total else total * np.nan  # the mean of nothing
 
 
 def _one_per_target(g: Any, targets: Classes, reduction: str) -> Any:
-    """The gradient of every loss: (N·S,), or one number for all."""
-    if reduction == "none":
-        return g.reshape(-1)
-    return g / targets.total if reduction == "mean" else g
+    """The gradient of every loss: (N, \\*d), or one number for all."""
+    return g / targets.total if reduction == "mean" and targets.total else g
 
 
-def _along_classes(values: Any, shape: tuple) -> Any:
-    """(N·S,) as (N, 1, \\*d), to be repeated for every class; a number stays one."""
-    return values.reshape(shape[0], 1, *shape[2:]) if values.ndim else values
+def _along_classes(values: Any) -> Any:
+    """(N, \\*d) as (N, 1, \\*d), to be repeated for every class; a number stays one."""
+    return values[:, None] if values.ndim else values
 
 
 # ---- negative log-likelihood
 
 
-@op("NllLossBackward0")
-def _nll_loss(input: Array, targets, reduction):
-    losses = -input.reshape(-1).take(targets.at)
-    if targets.weights is not None:
-        # what is ignored does not count even where it is infinite
-        losses = losses * targets.weights if targets.kept is None else xp(input).where(targets.weights == 0, 0, losses * targets.weights)
-    return _reduced(losses, targets, input.shape, reduction)
+def _declare_nll(name: str) -> Any:
+    @op(name)
+    def loss(input: Array, targets, reduction):
+        losses = -input[targets.at]
+        if targets.weights is not None:
+            losses *= targets.weights
+        if targets.ignored is not None:  # does not count even where it is infinite
+            losses[targets.ignored] = 0
+        return _reduced(losses, targets, reduction)
+
+    @op(name.replace("Backward0", "BackwardBackward0"))
+    def gradient(g: Array, targets, shape, reduction):
+        each = _one_per_target(g, targets, reduction)
+        out = xp(g).zeros(shape, g.dtype)
+        out[targets.at] = -each if targets.weights is None else each * -targets.weights
+        return out
+
+    loss.rules(input=lambda g, targets, input_shape, reduction: gradient(g, targets, input_shape, reduction))
+    gradient.rules(g=lambda h, targets, reduction: loss(h, targets, reduction))
+    return loss
 
 
-@op("NllLossBackwardBackward0")
-def _nll_grad(g: Array, targets, shape, reduction):
-    each = _one_per_target(g, targets, reduction)
-    out = xp(g).zeros(shape, g.dtype)
-    out.reshape(-1)[targets.at] = -each if targets.weights is None else -each * targets.weights
-    return out
-
-
-_nll_loss.rules(input=lambda g, targets, input_shape, reduction: _nll_grad(g, targets, input_shape, reduction))
-_nll_grad.rules(g=lambda h, targets, reduction: _nll_loss(h, targets, reduction))
+_nll_loss = _declare_nll("NllLossBackward0")
+_nll_loss_2d = _declare_nll("NllLoss2DBackward0")
 
 
 # ---- cross-entropy
 
 
-@op("NllLossBackward0", aux=True)
-def _cross_entropy(input: Array, targets, smoothing, reduction):
-    # log-softmax and the choice of the target's entry together: the probabilities are all that backward needs
-    lib = xp(input)
-    shifted = input - input.max(axis=1, keepdims=True)
-    p = lib.exp(shifted)
-    sums = p.sum(axis=1, keepdims=True)
-    p /= sums
-    log_sums = lib.log(sums)
-    losses = log_sums.reshape(-1) - shifted.reshape(-1).take(targets.at)
-    if targets.weights is not None:
-        losses *= targets.weights
-    if smoothing:
-        losses *= 1 - smoothing
-        losses += _uniform_part(lib, shifted, log_sums, targets) * (smoothing / input.shape[1])
-    return _reduced(losses, targets, input.shape, reduction), p
+def _declare_cross_entropy(name: str) -> Any:
+    @op(name, aux=True)
+    def loss(input: Array, targets, smoothing, reduction):
+        # log-softmax and the choice of the target's entry together: exponentials and sums are all that backward needs
+        lib = xp(input)
+        x = input.astype(np.float32) if input.dtype.itemsize == 2 else input
+        with np.errstate(invalid="ignore"):
+            z = x - x.max(axis=1, keepdims=True)
+            losses = -z[targets.at]
+            spread = _weighted_sum(z, targets) if smoothing else None
+            lib.exp(z, out=z)
+            sums = z.sum(axis=1)
+            logs = lib.log(sums)
+            losses += logs
+            if targets.weights is not None:
+                losses *= targets.weights
+            if smoothing:
+                mass = input.shape[1] if targets.by_class is None else targets.by_class.sum()
+                losses *= 1 - smoothing
+                losses += (logs * mass - spread) * (smoothing / input.shape[1])
+        if targets.ignored is not None:
+            losses[targets.ignored] = 0
+        return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), (z, sums)
+
+    loss.rules(input=_cross_entropy_rule)
+    return loss
 
 
-def _uniform_part(lib: Any, shifted: Any, log_sums: Any, targets: Classes) -> Any:
-    """Minus the sum of all weighted log-probabilities: what smoothing adds."""
-    logs = log_sums - shifted
-    if targets.by_class is not None:
-        logs *= targets.by_class.reshape(-1, *[1] * (shifted.ndim - 2))
-    total = logs.sum(axis=1).reshape(-1)
-    return total if targets.kept is None else total * targets.kept
+def _weighted_sum(z: Any, targets: Classes) -> Any:
+    """The sum over the classes of ``z``, weighted."""
+    return z.sum(axis=1) if targets.by_class is None else xp(z).einsum("nc...,c->n...", z, targets.by_class)
 
 
 def _smoothed(targets: Classes, smoothing: float, shape: tuple, dtype: Any) -> tuple[Any, Any]:
     """The distribution that stands for each target, (N, C, \\*d), weighted, and its sum over the classes."""
-    lib, classes = xp(targets.at), shape[1]
+    lib, classes = xp(targets.at[0]), shape[1]
     q = lib.zeros(shape, dtype)
     if smoothing:
         share = smoothing / classes
         q += share if targets.by_class is None else targets.by_class.reshape(-1, *[1] * (len(shape) - 2)) * share
-        if targets.kept is not None:
-            q *= _along_classes(targets.kept, shape)
-    q.reshape(-1)[targets.at] += (1 - smoothing) * (1 if targets.weights is None else targets.weights)
+        if targets.ignored is not None:
+            q *= _along_classes(~targets.ignored)
+    q[targets.at] += (1 - smoothing) * (1 if targets.weights is None else targets.weights)
     return q, q.sum(axis=1, keepdims=True)
 
 
 def _cross_entropy_rule(g: Tensor, input: Tensor, targets: Classes, smoothing: float, reduction: str, aux: Any) -> Tensor:
-    shape = aux.shape
+    shape, dtype = input._data.shape, input._data.dtype
     if state.enabled:  # the gradient will be differentiated: every step as an operation of its own
-        q, mass = _smoothed(targets, smoothing, shape, aux.dtype)
-        each = g * wrap(xp(aux).asarray(1 / targets.total, aux.dtype)) if reduction == "mean" else g
-        if reduction == "none":
-            each = each.unsqueeze(1)
+        q, mass = _smoothed(targets, smoothing, shape, dtype)
+        each = g.unsqueeze(1) if reduction == "none" else g
+        if reduction == "mean" and targets.total:
+            each = each * (1 / float(targets.total))
         return (softmax(input, 1) * wrap(mass) - wrap(q)) * each
+    exponentials, sums = aux
     each = _one_per_target(g._data, targets, reduction)
     if smoothing:
-        q, mass = _smoothed(targets, smoothing, shape, aux.dtype)
-        out = aux * mass
+        q, mass = _smoothed(targets, smoothing, shape, exponentials.dtype)
+        out = exponentials * (mass / _along_classes(sums))
         out -= q
-        out *= _along_classes(each, shape)
-        return wrap(out)
-    if targets.weights is not None:
-        each = each * targets.weights
-    out = aux * _along_classes(each, shape)
-    out.reshape(-1)[targets.at] -= each
-    return wrap(out)
+        out *= _along_classes(each)
+    else:
+        if targets.weights is not None:
+            each = each * targets.weights
+        out = exponentials * _along_classes(each / sums)
+        out[targets.at] -= each
+    return wrap(out.astype(dtype, copy=False))
 
 
-_cross_entropy.rules(input=_cross_entropy_rule)
+_cross_entropy = _declare_cross_entropy("NllLossBackward0")
+_cross_entropy_2d = _declare_cross_entropy("NllLoss2DBackward0")
+_cross_entropy_smoothed = _declare_cross_entropy("AddBackward0")
 
 
 def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float) -> Tensor:
@@ -225,10 +240,9 @@ def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, re
     return total if reduction == "sum" else total / (input._data.size // input._data.shape[1])
 
 
-def _scores(name: str, input: Any, target: Any, weight: Any) -> None:
-    for what, value in (("input", input), ("target", target)):
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name}(): argument '{what}' must be Tensor, not {type(value).__name__}")
+def _check_scores(name: str, input: Any, target: Any, weight: Any) -> None:
+    if not isinstance(input, Tensor) or not isinstance(target, Tensor):
+        only_tensors(name, input=input, target=target)
     x = input._data
     if x.dtype.kind != "f":
         raise RuntimeError(f'"{name}" not implemented for {of_numpy(x.dtype)}: convert the scores with .float()')
@@ -280,22 +294,41 @@ def cross_entropy(
     if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
         reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    _scores("cross_entropy", input, target, weight)
-    if input._data.ndim == 1:
-        if reduction == "none":
-            return cross_entropy(
-                input.unsqueeze(0), target.unsqueeze(0), weight, None, ignore_index, None, "none", label_smoothing
-            ).squeeze(0)
-        input, target = input.unsqueeze(0), target.unsqueeze(0)
-    shape = input._data.shape
-    if target._data.dtype.kind == "f" and target._data.shape == shape:
+        raise RuntimeError(f"cross_entropy: label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    _check_scores("cross_entropy", input, target, weight)
+    x, t = input._data, target._data
+    if x.ndim == 1:
+        return _of_one(cross_entropy, input, target, weight, ignore_index, reduction, label_smoothing)
+    if t.shape == x.shape:
+        if t.dtype.kind != "f":
+            raise RuntimeError(
+                f"cross_entropy: Expected floating point type for target with class probabilities, got {target.dtype}; "
+                f"class numbers would have shape {(x.shape[0], *x.shape[2:])}"
+            )
         if ignore_index >= 0:
-            raise RuntimeError("ignore_index is not supported for floating point target")
+            raise RuntimeError("cross_entropy: ignore_index is not supported for floating point target")
         return _soft_cross_entropy(input, target, weight, reduction, label_smoothing)
-    by_class = None if weight is None else weight._data
-    targets = _classes("cross_entropy", shape, input._data.dtype, target._data, by_class, ignore_index)
-    return _cross_entropy(input, targets, label_smoothing, reduction)[0]
+    if type(x) is not np.ndarray and x.size and weight is None and not label_smoothing and x.dtype.itemsize > 2:
+        return class_loss(input, _class_numbers("cross_entropy", x.shape, t), ignore_index, reduction)
+    targets = _classes("cross_entropy", x.shape, x.dtype, t, None if weight is None else weight._data, ignore_index)
+    loss = _cross_entropy_smoothed if label_smoothing else _cross_entropy if x.ndim == 2 else _cross_entropy_2d
+    return loss(input, targets, label_smoothing, reduction)[0]
+
+
+def _of_one(
+    loss: Callable[..., Tensor],
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    *more: float,
+) -> Tensor:
+    """The loss of scores (C,) without a batch."""
+    soft = target._data.shape == input._data.shape and target._data.dtype.kind == "f"
+    batch = target.unsqueeze(0) if soft or not target._data.ndim else target
+    out = loss(input.unsqueeze(0), batch, weight, None, ignore_index, None, reduction, *more)
+    return out.squeeze(0) if reduction == "none" else out
 
 
 def nll_loss(
@@ -317,10 +350,10 @@ def nll_loss(
         RuntimeError: other shapes or dtypes that do not fit.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    _scores("nll_loss", input, target, weight)
-    if input._data.ndim == 1:
-        out = nll_loss(input.unsqueeze(0), target.unsqueeze(0), weight, None, ignore_index, None, reduction)
-        return out.squeeze(0) if reduction == "none" else out
+    _check_scores("nll_loss", input, target, weight)
+    x = input._data
+    if x.ndim == 1:
+        return _of_one(nll_loss, input, target, weight, ignore_index, reduction)
     by_class = None if weight is None else weight._data
-    targets = _classes("nll_loss", input._data.shape, input._data.dtype, target._data, by_class, ignore_index)
-    return _nll_loss(input, targets, reduction)
+    targets = _classes("nll_loss", x.shape, x.dtype, target._data, by_class, ignore_index)
+    return (_nll_loss if x.ndim == 2 else _nll_loss_2d)(input, targets, reduction)
