@@ -23,29 +23,113 @@ OTHERS = np.array([-0.0, 0.0, 1.0 + 1e-7, 2.5, np.inf, np.inf, np.nan, 1.0, -np.
 
 ROWS = {
     "comparisons": (lambda t, x, y: (t.eq(x, y), x.ne(y), t.lt(x, y), x.le(y), t.gt(x, y), x.ge(y)), HALVES, V),
-    "operators": (lambda t, x, y, s: (x == y, x != s, x < y, s <= x, x > 0, 0.5 >= x, x == 1, -1 < x), HALVES, V, S),
-    "names": (lambda t, x, y: (x.less(y), t.less_equal(x, y), x.greater(y), t.greater_equal(x, y), x.not_equal(y)), HALVES, V),
+    "operators": (lambda t, x, y, s: (x == y, x != s, x < y, s <= x, x > 0, x <= 0.5, x == 1, x > -1), HALVES, V, S),
+    "names": (
+        lambda t, x, y: (x.less(y), t.less_equal(x, y), x.greater(y), t.greater_equal(x, y), x.not_equal(y)),
+        HALVES,
+        V,
+    ),
     "special": (lambda t, x, y: (x == y, x != y, x < y, x <= y, x > y, x >= y, x == float("nan")), SPECIAL, OTHERS),
-    "integers": (lambda t, i, r, b, m: (i == r, i < 2.5, b > -1, b == 255, m < True, m == 1, r >= b, m != r), INTS, ROW, BYTES, BOOLS),
+    "integers": (
+        lambda t, i, r, b, m: (i == r, i < 2.5, b > -1, b == 255, m < True, m == 1, r >= b, m != r),
+        INTS,
+        ROW,
+        BYTES,
+        BOOLS,
+    ),
     "nothing": (lambda t, x: (x == x, x < 1), EMPTY),
     "strange operands": (lambda t, x: (x == None, x != None, x == "a", x == [1], x != (1,)), M),  # noqa: E711
-    "equal": (lambda t, x, i: (t.equal(x, x.clone()), x.equal(-x), x.equal(x[:2]), t.equal(i, i), t.equal(x, x * float("nan"))), M, INTS),
-    "isclose": (lambda t, x, y, i: (t.isclose(x, y), x.isclose(y, equal_nan=True), x.isclose(y, 0.0, 3.0), x.isclose(y, rtol=2), i.isclose(i + 1, atol=1)), SPECIAL, OTHERS, INTS),
+    "equal": (
+        lambda t, x, i: (
+            t.equal(x, x.clone()),
+            x.equal(-x),
+            x.equal(x[:2]),
+            t.equal(i, i),
+            t.equal(x, x * float("nan")),
+        ),
+        M,
+        INTS,
+    ),
+    "isclose": (
+        lambda t, x, y, i: (
+            t.isclose(x, y),
+            x.isclose(y, equal_nan=True),
+            x.isclose(y, 0.0, 3.0),
+            x.isclose(y, rtol=2),
+            i.isclose(i + 1, atol=1),
+        ),
+        SPECIAL,
+        OTHERS,
+        INTS,
+    ),
     "isclose integers": (lambda t, i, m: (t.isclose(i, i + 1, 0.0, 0.0), i.isclose(i * 2), m.isclose(~m)), INTS, BOOLS),
-    "allclose": (lambda t, x, i: (t.allclose(x, x + 1e-9), x.allclose(x + 0.1), x.allclose(x + 0.1, atol=0.2), t.allclose(i, i)), M, INTS),
+    "allclose": (
+        lambda t, x, i: (t.allclose(x, x + 1e-9), x.allclose(x + 0.1), x.allclose(x + 0.1, atol=0.2), t.allclose(i, i)),
+        M,
+        INTS,
+    ),
     "allclose nan": (lambda t, x: (t.allclose(x, x), t.allclose(x, x, equal_nan=True)), SPECIAL),
-    "questions": (lambda t, x: (x.isnan(), t.isinf(x), x.isfinite(), t.isposinf(x), t.isneginf(x), t.isreal(x), x.signbit(), t.signbit(x)), SPECIAL),
-    "questions as functions": (lambda t, x: (t.isnan(x), x.isinf(), t.isfinite(x), x.isposinf(), x.isneginf(), x.isreal()), SPECIAL),
-    "questions about integers": (lambda t, i, m: (i.isnan(), i.isinf(), i.isfinite(), i.signbit(), m.isposinf(), m.isneginf()), INTS, BOOLS),
+    "questions": (
+        lambda t, x: (
+            x.isnan(),
+            t.isinf(x),
+            x.isfinite(),
+            t.isposinf(x),
+            t.isneginf(x),
+            t.isreal(x),
+            x.signbit(),
+            t.signbit(x),
+        ),
+        SPECIAL,
+    ),
+    "questions as functions": (
+        lambda t, x: (t.isnan(x), x.isinf(), t.isfinite(x), x.isposinf(), x.isneginf(), x.isreal()),
+        SPECIAL,
+    ),
+    "questions about integers": (
+        lambda t, i, m: (i.isnan(), i.isinf(), i.isfinite(), i.signbit(), m.isposinf(), m.isneginf()),
+        INTS,
+        BOOLS,
+    ),
     # logic and bits
-    "logic": (lambda t, x, i, m: (t.logical_and(x, m), x.logical_or(m), t.logical_xor(x, m), x.logical_not(), t.logical_not(i), m.logical_and(m)), SPECIAL[:4], INTS, BOOLS),
-    "logic of NaN": (lambda t, x: (x.logical_not(), t.logical_and(x, x), t.logical_or(x, x), t.logical_xor(x, x)), SPECIAL),
+    "logic": (
+        lambda t, x, i, m: (
+            t.logical_and(x, m),
+            x.logical_or(m),
+            t.logical_xor(x, m),
+            x.logical_not(),
+            t.logical_not(i),
+            m.logical_and(m),
+        ),
+        SPECIAL[:4],
+        INTS,
+        BOOLS,
+    ),
+    "logic of NaN": (
+        lambda t, x: (x.logical_not(), t.logical_and(x, x), t.logical_or(x, x), t.logical_xor(x, x)),
+        SPECIAL,
+    ),
     "bits": (lambda t, i, r, b: (i & r, i | r, i ^ r, ~i, ~b, i & 6, 3 | i, True ^ r, b & r), INTS, ROW, BYTES),
-    "bits as functions": (lambda t, i, r: (t.bitwise_and(i, r), i.bitwise_or(r), t.bitwise_xor(i, r), t.bitwise_not(i), i.bitwise_not()), INTS, ROW),
+    "bits as functions": (
+        lambda t, i, r: (t.bitwise_and(i, r), i.bitwise_or(r), t.bitwise_xor(i, r), t.bitwise_not(i), i.bitwise_not()),
+        INTS,
+        ROW,
+    ),
     "bits of bools": (lambda t, m: (m & ~m, m | True, m ^ m, ~m, m & 3, m | (m == m)), BOOLS),
-    "shifts": (lambda t, r, b: (r << 2, r >> 1, b << b.clamp(max=3), 1 << b.long().clamp(max=5), t.bitwise_left_shift(r, 1), r.bitwise_right_shift(b.clamp(max=2))), ROW, BYTES),
+    "shifts": (
+        lambda t, r, b: (
+            r << 2,
+            r >> 1,
+            b << b.clamp(max=3),
+            1 << b.long().clamp(max=5),
+            t.bitwise_left_shift(r, 1),
+            r.bitwise_right_shift(b.clamp(max=2)),
+        ),
+        ROW,
+        BYTES,
+    ),
     "masks": (lambda t, x: ((x > 0) & (x < 1), (x > 0) | (x < -1), ~(x > 0), (x > 0).sum(), x[(x > 0) & (x < 0.5)]), M),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -72,7 +156,7 @@ REFUSED = {
     "shift of floats": (lambda t, x: x >> 1, M),
     "logic with a number": (lambda t, x: t.logical_and(x, 1), M),
     "truth of several": (lambda t, x: bool(x == x), M),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -33,7 +33,12 @@ ROWS = {
     "add two broadcast": (lambda t, x, y: x + y, C, V),
     "add nothing": (lambda t, x, y: x + y, EMPTY, V),
     "add itself": (lambda t, x: x + x * x + x, M),
-    "add integers": (lambda t, i, b, m: (i + i, i.add(b, alpha=3), m + m, b + m, i + 2.5, t.add(m, m, alpha=True)), NONZERO, BYTES, BOOLS),
+    "add integers": (
+        lambda t, i, b, m: (i + i, i.add(b, alpha=3), m + m, b + m, i + 2.5, t.add(m, m, alpha=True)),
+        NONZERO,
+        BYTES,
+        BOOLS,
+    ),
     "sub": (lambda t, x, y: (x - y, t.sub(x, y, alpha=3), x.subtract(2.5), 1 - x, t.subtract(5, y)), M, N),
     "sub broadcast": (lambda t, x, y, s: (x - y, y - x, s - x), M, C, S),
     "rsub": (lambda t, x, y: (t.rsub(x, y), t.rsub(x, y, alpha=2), t.rsub(x, 1.5)), M, V),
@@ -49,9 +54,18 @@ ROWS = {
     "pow tensors": (lambda t, x, y: (x**y, t.pow(x, y), x.pow(exponent=y)), POSITIVE, V),
     "pow of numbers": (lambda t, x: (2**x, t.pow(0.5, x), 1.0**x), M),
     "pow 0-d": (lambda t, x, s: (x**s, s**x, s**2), POSITIVE, S),
-    "pow integers": (lambda t, i, j, b: (i**2, j**i, b**2, 2 ** i.abs(), (-1) ** i, i**2.0), NONZERO, np.array([1, -1, -1, 2]), BYTES),
+    "pow integers": (
+        lambda t, i, j, b: (i**2, j**i, b**2, 2 ** i.abs(), (-1) ** i, i**2.0),
+        NONZERO,
+        np.array([1, -1, -1, 2]),
+        BYTES,
+    ),
     "square": (lambda t, x, i, m: (x.square(), t.square(i), m.square()), M, INTS, BOOLS),
-    "float_power": (lambda t, x, i: (x.float_power(2), t.float_power(i, -1.5), t.float_power(2, i), x.float_power(x)), POSITIVE, NONZERO),
+    "float_power": (
+        lambda t, x, i: (x.float_power(2), t.float_power(i, -1.5), t.float_power(2, i), x.float_power(x)),
+        POSITIVE,
+        NONZERO,
+    ),
     # sums of products
     "lerp": (lambda t, x, y, w: (t.lerp(x, y, 0.3), x.lerp(y, w), x.lerp(y, 1.25)), M, N, V),
     "addcmul": (lambda t, x, y, z: (t.addcmul(x, y, z), x.addcmul(y, z, value=-0.5), z.addcmul(x, y)), M, N, V),
@@ -61,26 +75,93 @@ ROWS = {
     "div": (lambda t, x, y: (x / y, t.div(x, y), x.divide(2), 3 / y, t.true_divide(x, y), x / 2.5), M, POSITIVE),
     "div broadcast": (lambda t, x, y, s: (x / y, s / x, x / s), POSITIVE, C, S),
     "div integers": (lambda t, i, j, b: (i / j, i / 2, 7 / j, b / b, True / j), INTS, NONZERO, BYTES),
-    "div rounded": (lambda t, x, y: (t.div(x, y, rounding_mode="floor"), x.div(y, rounding_mode="trunc"), x.div(0.3, rounding_mode="trunc")), M, POSITIVE),
-    "div rounded integers": (lambda t, i, j: (i.div(j, rounding_mode="floor"), i.div(j, rounding_mode="trunc"), i.div(-3, rounding_mode="trunc")), INTS, NONZERO),
-    "floor_divide": (lambda t, x, y, i, j: (x.detach() // y.detach(), x.detach() // 0.4, 5 // y.detach(), i // j, i // -2, 7 // j, t.floor_divide(i, 2.5)), M, POSITIVE, INTS, NONZERO),
+    "div rounded": (
+        lambda t, x, y: (
+            t.div(x, y, rounding_mode="floor"),
+            x.div(y, rounding_mode="trunc"),
+            x.div(0.3, rounding_mode="trunc"),
+        ),
+        M,
+        POSITIVE,
+    ),
+    "div rounded integers": (
+        lambda t, i, j: (
+            i.div(j, rounding_mode="floor"),
+            i.div(j, rounding_mode="trunc"),
+            i.div(-3, rounding_mode="trunc"),
+        ),
+        INTS,
+        NONZERO,
+    ),
+    "floor_divide": (
+        lambda t, x, y, i, j: (
+            x.detach() // y.detach(),
+            x.detach() // 0.4,
+            5 // y.detach(),
+            i // j,
+            i // -2,
+            7 // j,
+            t.floor_divide(i, 2.5),
+        ),
+        M,
+        POSITIVE,
+        INTS,
+        NONZERO,
+    ),
     "reciprocal": (lambda t, x, i: (x.reciprocal(), t.reciprocal(i)), POSITIVE, NONZERO),
-    "remainder": (lambda t, x, y, i, j: (x % y, x % -0.7, 5 % y.detach(), i % j, i % 3, t.remainder(7, j), x.remainder(y)), M, POSITIVE, INTS, NONZERO),
+    "remainder": (
+        lambda t, x, y, i, j: (x % y, x % -0.7, 5 % y.detach(), i % j, i % 3, t.remainder(7, j), x.remainder(y)),
+        M,
+        POSITIVE,
+        INTS,
+        NONZERO,
+    ),
     "fmod": (lambda t, x, y, i, j: (t.fmod(x, y), x.fmod(-0.7), i.fmod(j), t.fmod(i, 3)), M, POSITIVE, INTS, NONZERO),
     "gcd": (lambda t, i, j: (t.gcd(i, j), i.lcm(j), t.gcd(i, i)), INTS * 6, NONZERO * 4),
     # the larger and the smaller
     "maximum": (lambda t, x, y: (t.maximum(x, y), x.minimum(y), t.fmax(x, y), x.fmin(y)), M, N),
     "maximum broadcast": (lambda t, x, y, s: (t.maximum(x, y), t.minimum(x, s), t.fmax(y, x), t.fmin(s, x)), M, V, T),
-    "maximum integers": (lambda t, i, b, m: (t.maximum(i, b), t.minimum(i, i), t.fmax(i, b), t.fmin(b, b), t.maximum(m, m)), NONZERO, BYTES, BOOLS),
-    "clamp": (lambda t, x: (x.clamp(-0.5, 0.5), t.clamp(x, min=0.1), x.clip(max=0.2), t.clamp_min(x, 0), x.clamp_max(0.3), x.clamp(1, -1)), M),
-    "clamp tensors": (lambda t, x, y, z: (x.clamp(y, z), t.clamp(x, min=y), t.clamp(x, max=z), x.clamp(z, y)), M, V - 0.6, C + 0.6),
+    "maximum integers": (
+        lambda t, i, b, m: (t.maximum(i, b), t.minimum(i, i), t.fmax(i, b), t.fmin(b, b), t.maximum(m, m)),
+        NONZERO,
+        BYTES,
+        BOOLS,
+    ),
+    "clamp": (
+        lambda t, x: (
+            x.clamp(-0.5, 0.5),
+            t.clamp(x, min=0.1),
+            x.clip(max=0.2),
+            t.clamp_min(x, 0),
+            x.clamp_max(0.3),
+            x.clamp(1, -1),
+        ),
+        M,
+    ),
+    "clamp tensors": (
+        lambda t, x, y, z: (x.clamp(y, z), t.clamp(x, min=y), t.clamp(x, max=z), x.clamp(z, y)),
+        M,
+        V - 0.6,
+        C + 0.6,
+    ),
     "clamp integers": (lambda t, i, m: (i.clamp(-1, 2), i.clamp(min=0.5), m.clamp(0, 1), i.clamp(max=2)), INTS, BOOLS),
     "relu": (lambda t, x, i: (x.relu(), t.relu(i)), M, INTS),
     "nan_to_num": (lambda t, x, i: (x.nan_to_num(), t.nan_to_num(i, 7)), M, INTS),
     # rounding
     "abs": (lambda t, x, i: (abs(x), t.absolute(x), x.abs(), i.abs()), M, INTS),
     "sign": (lambda t, x, i, m, b: (x.sign(), t.sgn(x), i.sign(), m.sign(), b.sgn()), M, INTS, BOOLS, BYTES),
-    "rounding": (lambda t, x: (x.ceil(), t.floor(x), x.trunc(), t.fix(x), x.round(), t.round(x, decimals=1), x.round(decimals=-1)), M * 7),
+    "rounding": (
+        lambda t, x: (
+            x.ceil(),
+            t.floor(x),
+            x.trunc(),
+            t.fix(x),
+            x.round(),
+            t.round(x, decimals=1),
+            x.round(decimals=-1),
+        ),
+        M * 7,
+    ),
     "rounding integers": (lambda t, i: (i.ceil(), i.floor(), i.trunc(), i.round()), INTS),
     "frac": (lambda t, x: (x.frac(), t.frac(x * 9)), M),
     "copysign": (lambda t, x, y, i: (t.copysign(x, y), x.copysign(-1), i.copysign(-2.0), i.copysign(i)), M, N, NONZERO),
@@ -88,7 +169,7 @@ ROWS = {
     "nextafter": (lambda t, x, y: t.nextafter(x, y.detach()), M, N),
     "ldexp": (lambda t, x, y, i: (t.ldexp(x, y), x[0].ldexp(i), i.ldexp(i)), M, N, np.array([2, 1, 7, 3])),
     "frexp": (lambda t, x: t.frexp(x), POSITIVE * 5),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -181,7 +262,7 @@ REFUSED = {
     "heaviside types": (lambda t, x, i: t.heaviside(x[0], i), M, NONZERO),
     "out type": (lambda t, x: t.add(x, 1, out=t.empty(3, 4, dtype=t.int64)), M),
     "out shape in place": (lambda t, v, x: v.add_(x), V, M),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
