@@ -6,7 +6,8 @@ One generator serves every device: numbers are drawn by NumPy's Philox (a counte
 
 from __future__ import annotations
 
-import secrets
+import os
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,17 @@ class Generator:
         if not -(2**63) <= seed < _WORD:
             raise RuntimeError(f"Overflow when unpacking long: the seed must fit in 64 bits, got {seed}")
         self._seed = seed % _WORD
-        self.numpy_rng = np.random.Generator(np.random.Philox(self._seed))
+        self.__dict__.pop("numpy_rng", None)
         return self
+
+    @cached_property
+    def numpy_rng(self) -> np.random.Generator:
+        # At the first draw: importing numpy.random takes 10 ms, which `import minitorch` should not cost.
+        return np.random.Generator(np.random.Philox(self._seed))
 
     def seed(self) -> int:
         """Restarts the stream at a seed from the operating system and returns it."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
         return self._seed
 
     def initial_seed(self) -> int:

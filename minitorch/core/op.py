@@ -16,7 +16,7 @@ import numpy as np
 
 from minitorch.core import promotion
 from minitorch.core.calls import binary_call, general_call, unary_call, view_call
-from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, rule_arguments
+from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, parameter_names, rule_arguments
 from minitorch.core.refusals import check_kinds, explain, refuse_operand, same_device
 from minitorch.core.tensor import Tensor
 
@@ -54,12 +54,12 @@ class Spec:
         check: Callable | None,
         public: str | None,
     ):
-        parameters = list(inspect.signature(forward).parameters.values())
         self.forward = forward
         self.name = public or forward.__name__.strip("_")
-        self.params = [p.name for p in parameters]
-        self.defaults = tuple(p.default for p in parameters)
-        marks = [str(p.annotation) for p in parameters]
+        self.params = list(parameter_names(forward))
+        given = forward.__defaults__ or ()
+        self.defaults = (inspect.Parameter.empty,) * (len(self.params) - len(given)) + given
+        marks = [str(forward.__annotations__.get(name)) for name in self.params]
         self.takes_list = marks[0] == "Arrays"
         self.inputs = 1 if self.takes_list else sum(mark.startswith("Array") for mark in marks)
         self.optional = [mark != "Array" for mark in marks]

@@ -136,9 +136,23 @@ class Plan:
         return quick
 
 
-def rule_arguments(rule: Callable) -> list[str]:
+def parameter_names(function: Callable) -> tuple[str, ...]:
+    """The names of a function's parameters.
+
+    ``inspect.signature`` takes ten times as long, and importing the library asks for hundreds.
+    """
+    inner = function
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    code = getattr(inner, "__code__", None)
+    if code is None or code.co_kwonlyargcount or code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS):
+        return tuple(inspect.signature(function).parameters)
+    return code.co_varnames[: code.co_argcount]
+
+
+def rule_arguments(rule: Callable) -> tuple[str, ...]:
     """What a rule names beside the gradient."""
-    return list(inspect.signature(rule).parameters)[1:]
+    return parameter_names(rule)[1:]
 
 
 def pack_input(x: Any) -> Any:
