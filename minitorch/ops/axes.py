@@ -136,7 +136,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     tos = [destination] if isinstance(destination, int) else list(destination)
     if len(froms) != len(tos):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({froms} dims) should contain the same number of dims "
+            f"movedim: Invalid source or destination dims: source ({froms} dims) should contain the same number "
+            "of dims "
             f"as destination ({tos} dims)"
         )
     old, new = [wrap_dim(d, ndim) for d in froms], [wrap_dim(d, ndim) for d in tos]

@@ -1,6 +1,6 @@
 """Reading the key of ``x[key]``.
 
-A key is taken apart into a basic part (ints, slices, ``None``, ``...``), which makes a view, and an advanced part (index
+A key is taken apart into a basic part (ints, slices, ``None``, ``...``), which makes a view, and an advanced one (index
 tensors and masks) that is applied to that view and copies.  NumPy counts ints as index arrays once there is another
 one, PyTorch does not: taking the key apart settles where the new dimensions go.
 """
@@ -200,7 +200,7 @@ def check_advanced(shape: tuple, key: tuple) -> tuple:
 def check_range(
     index: Any, size: int, dim: int, lowest: int | None = None, name: str = "", error: type[Exception] = IndexError
 ) -> None:
-    """Raises ``error`` unless every element of ``index`` is at least ``lowest`` (default: ``-size``) and below ``size``.
+    """Raises ``error`` unless every element of ``index`` is at least ``lowest`` (default: ``-size``), below ``size``.
 
     The message names the first element that is not, the dimension and its size.
     """

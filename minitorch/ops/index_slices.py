@@ -109,14 +109,16 @@ def _with_source(name: str, self: Tensor, dim: Any, index: Any, source: Any, err
     source = tensor_argument(source, name)
     if source.dtype is not self.dtype:
         raise RuntimeError(
-            f"{name}(): self ({self.dtype}) and source ({source.dtype}) must have the same scalar type; cast one with .to()"
+            f"{name}(): self ({self.dtype}) and source ({source.dtype}) must have the same scalar type; cast one "
+            "with .to()"
         )
     shape = list(self._data.shape)
     if shape:
         shape[dim] = index._data.shape[0]
     if source._data.shape != tuple(shape):
         raise RuntimeError(
-            f"{name}(): source must have shape {shape}: one slice of self (shape {list(self._data.shape)}) along dim {dim} "
+            f"{name}(): source must have shape {shape}: one slice of self (shape {list(self._data.shape)}) along "
+            f"dim {dim} "
             f"for each of the {index._data.shape[0]} indices; got {list(source._data.shape)}"
         )
     return dim, index, source

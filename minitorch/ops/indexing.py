@@ -19,7 +19,6 @@ from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.index_key import advanced_key, parse_key, result_shape
 from minitorch.ops.shape import sum_to
 
-
 # ---- the basic part
 
 
@@ -156,7 +155,9 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     number = not isinstance(value, Tensor)
     if number and not isinstance(value, (bool, int, float, np.number, np.bool_)):
         if not is_array(value):
-            raise TypeError(f"can't assign a {type(value).__name__} to a tensor of {self.dtype}; make a tensor of it first")
+            raise TypeError(
+                f"can't assign a {type(value).__name__} to a tensor of {self.dtype}; make a tensor of it first"
+            )
         value, number = wrap(value), False
     basic, advanced = parse_key(index, array.shape, array)
     refuse_write(self, "__setitem__")
@@ -198,7 +199,8 @@ def _place_value(value: Tensor, array: Any) -> Tensor:
         return value
     if value._data.ndim and device_of(value._data) != device_of(array):
         raise RuntimeError(
-            f"__setitem__: the tensor is on {device_of(array)}, the value on {device_of(value._data)}; move one with .to()"
+            f"__setitem__: the tensor is on {device_of(array)}, the value on {device_of(value._data)}; move one "
+            "with .to()"
         )
     return value.to(device_of(array))
 
@@ -219,7 +221,9 @@ def _check_fits(shape: tuple, place: tuple) -> None:
                 f"dimension {axis}.  Target sizes: {list(place)}.  Tensor sizes: {list(shape)}"
             )
     if not fits:
-        raise RuntimeError(f"shape mismatch: a value of shape {list(shape)} cannot be written to a place of {list(place)}")
+        raise RuntimeError(
+            f"shape mismatch: a value of shape {list(shape)} cannot be written to a place of {list(place)}"
+        )
 
 
 def _check_put(values: Tensor, region: Any, key: tuple) -> None:

@@ -71,7 +71,9 @@ def _sequence(tensors: Any, name: str) -> list[Tensor]:
         )
     for position, t in enumerate(tensors):
         if not isinstance(t, Tensor):
-            raise TypeError(f"{name}(): expected Tensor as element {position} in argument 0, but got {type(t).__name__}")
+            raise TypeError(
+                f"{name}(): expected Tensor as element {position} in argument 0, but got {type(t).__name__}"
+            )
     return list(tensors)
 
 

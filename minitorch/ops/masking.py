@@ -126,7 +126,8 @@ def _fill_with(input: Tensor, value: Any) -> tuple[Any, Any]:
         return _masked_fill, checked_number(value, input._data.dtype, "masked_fill")
     if value._data.ndim:
         raise RuntimeError(
-            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} "
+            "dimension(s)."
         )
     return _masked_fill_tensor, value if value.dtype is input.dtype else value.to(input.dtype)
 

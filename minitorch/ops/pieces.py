@@ -129,7 +129,9 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
     dim, sizes = _dim_of(input, dim, "split_with_sizes"), shape_arguments((split_sizes,))
     size = input._data.shape[dim]
     if min(sizes, default=0) < 0:
-        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got {list(sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got {list(sizes)}"
+        )
     if sum(sizes) != size:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {size} (input tensor's size at dimension {dim}), "
@@ -198,7 +200,9 @@ def _sections(input: Tensor, indices_or_sections: Any, dim: int, name: str) -> t
 def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """:func:`tensor_split` along dimension 1 (vectors: 0) into equal parts or at indices."""
     if input._data.ndim < 1:
-        raise RuntimeError("torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!")
+        raise RuntimeError(
+            "torch.hsplit requires a tensor with at least 1 dimension, but got a tensor with 0 dimensions!"
+        )
     return _sections(input, indices_or_sections, min(1, input._data.ndim - 1), "hsplit")
 
 
@@ -206,7 +210,8 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """:func:`tensor_split` along dimension 0 into equal parts or at indices."""
     if input._data.ndim < 2:
         raise RuntimeError(
-            f"torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with {input._data.ndim} dimensions!"
+            f"torch.vsplit requires a tensor with at least 2 dimension, but got a tensor with {input._data.ndim} "
+            "dimensions!"
         )
     return _sections(input, indices_or_sections, 0, "vsplit")
 
@@ -215,7 +220,8 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """:func:`tensor_split` along dimension 2 into equal parts or at indices."""
     if input._data.ndim < 3:
         raise RuntimeError(
-            f"torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with {input._data.ndim} dimensions!"
+            f"torch.dsplit requires a tensor with at least 3 dimension, but got a tensor with {input._data.ndim} "
+            "dimensions!"
         )
     return _sections(input, indices_or_sections, 2, "dsplit")
 
@@ -326,9 +332,7 @@ _as_strided.rules(
 _moved.rules(g=lambda h, size, stride, offset, source: _turned_round(h, size, stride, offset, source))
 
 
-def as_strided(
-    input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """A view of the memory behind ``input`` by sizes and strides (in elements); elements may overlap.
 
     Raises:

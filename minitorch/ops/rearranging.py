@@ -144,7 +144,8 @@ def repeat(input: Tensor, *sizes: Any, repeats: Sequence[int] | None = None) -> 
     shape = input._data.shape
     if len(times) < len(shape):
         raise RuntimeError(
-            f"repeat(): Number of dimensions of repeat dims ({len(times)}) can not be smaller than number of dimensions "
+            f"repeat(): Number of dimensions of repeat dims ({len(times)}) can not be smaller than number of "
+            "dimensions "
             f"of tensor ({len(shape)})"
         )
     if min(times, default=0) < 0:
@@ -191,7 +192,9 @@ def repeat_interleave(
         )
     index = _repeated_numbers(repeats, size)
     if output_size is not None and output_size != index._data.size:
-        raise RuntimeError(f"repeat_interleave(): output_size is {output_size}, the repeats add up to {index._data.size}")
+        raise RuntimeError(
+            f"repeat_interleave(): output_size is {output_size}, the repeats add up to {index._data.size}"
+        )
     return _index_select(input, index, dim)
 
 
@@ -241,7 +244,9 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     order = (tensors[1], tensors[0], *tensors[2:]) if swap else tensors
     shape = tuple(t._data.size for t in order)
     count = len(shape)
-    grids = [_expand(_reshape(t, (1,) * i + (t._data.size,) + (1,) * (count - i - 1)), shape) for i, t in enumerate(order)]
+    grids = [
+        _expand(_reshape(t, (1,) * i + (t._data.size,) + (1,) * (count - i - 1)), shape) for i, t in enumerate(order)
+    ]
     if swap:
         grids[:2] = grids[1], grids[0]
     return tuple(grids)

@@ -62,7 +62,8 @@ def _view_as_type(input: Tensor, dtype: DType) -> Tensor:
             raise RuntimeError("self.dim() cannot be 0 to view a tensor as a dtype of another element size")
         if array.strides[-1] != array.itemsize or array.shape[-1] * array.itemsize % dtype.itemsize:
             raise RuntimeError(
-                f"view({dtype}): the last dimension (size {array.shape[-1]}, {array.itemsize} bytes an element) must be "
+                f"view({dtype}): the last dimension (size {array.shape[-1]}, {array.itemsize} bytes an element) must "
+                "be "
                 f"contiguous and divisible into elements of {dtype.itemsize} bytes"
             )
     return _bits(input, dtype.numpy)
@@ -206,7 +207,7 @@ def _at_least(name: str, shapes: Any) -> Any:
 
 atleast_1d = _at_least("atleast_1d", lambda s: (1,) if not s else None)
 atleast_2d = _at_least("atleast_2d", lambda s: (1, *(s or (1,))) if len(s) < 2 else None)
-atleast_3d = _at_least("atleast_3d", lambda s: ((1, *(s or (1,)), 1) if len(s) < 2 else (*s, 1)) if len(s) < 3 else None)
+atleast_3d = _at_least("atleast_3d", lambda s: None if len(s) > 2 else (*s, 1) if len(s) == 2 else (1, *(s or (1,)), 1))
 
 
 # ---- broadcasting
@@ -251,7 +252,8 @@ def expanded_shape(old: tuple, sizes: tuple) -> tuple:
     lead = len(sizes) - len(old)
     if lead < 0:
         raise RuntimeError(
-            f"expand(): the number of sizes provided ({len(sizes)}) must be greater or equal to the number of dimensions "
+            f"expand(): the number of sizes provided ({len(sizes)}) must be greater or equal to the number of "
+            "dimensions "
             f"in the tensor ({len(old)}); sizes {list(sizes)}, tensor {list(old)}"
         )
     shape = list(sizes)
@@ -267,7 +269,8 @@ def expanded_shape(old: tuple, sizes: tuple) -> tuple:
             )
         elif n != have and have != 1:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
+                "dimension "
                 f"{i}.  Target sizes: {list(sizes)}.  Tensor sizes: {list(old)}"
             )
     return tuple(shape)
