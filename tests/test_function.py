@@ -8,6 +8,7 @@ import pytest
 import minitorch as torch
 from minitorch.autograd import Function, GradcheckError, gradcheck, gradgradcheck
 from minitorch.autograd.function import once_differentiable
+from tests.rows import check_derivatives
 
 
 def values(*shape):
@@ -60,7 +61,7 @@ def test_first_and_second_order(function):
 
 def test_several_outputs_and_plain_arguments():
     a, b = values(3), values(3)
-    run = lambda a, b: SumAndProduct.apply(a, b, 2.0)  # noqa: E731
+    run = lambda a, b: SumAndProduct.apply(a, b, 2.0)
     assert gradcheck(run, (a, b)) and gradgradcheck(run, (a, b))
     total, product = run(a, b)
     assert total.grad_fn is product.grad_fn and total.grad_fn.name() == "SumAndProductBackward"
@@ -156,6 +157,7 @@ def test_mistakes_are_named():
     with pytest.raises(NotImplementedError, match="forward"):
         Function.apply(a)
     with pytest.raises(TypeError, match="save_for_backward"):
+
         class SavesNumber(Function):
             @staticmethod
             def forward(ctx, a):
@@ -190,7 +192,7 @@ def test_once_differentiable():
             return g * 2
 
     x = values(2)
-    (g,) = torch.autograd.grad(Once.apply(x).sum(), x, create_graph=True)
+    (g,) = torch.autograd.grad((Once.apply(x) ** 2).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         g.sum().backward()
 
@@ -224,6 +226,37 @@ def test_gradcheck_rejects_slightly_wrong_rules():
         gradcheck(Off.apply, (x,))
     assert gradcheck(Off.apply, (x,), raise_exception=False) is False
     assert gradcheck(Off.apply, (x,), rtol=0.01)
+
+
+class Square(Function):
+    """x² with a first or a second derivative that is 0.05 % too large."""
+
+    wrong = (1.0, 1.0)
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, g):
+        first, second = Square.wrong
+        x = ctx.saved_tensors[0]
+        return g * 2 * first * (x.detach() + (x - x.detach()) * second)
+
+
+@pytest.mark.parametrize("wrong", [(1.0005, 1.0), (1.0, 1.0005)])
+def test_checks_reject_rules_that_are_slightly_wrong(wrong, monkeypatch):
+    x = values(3)
+    function = lambda t, x: Square.apply(x)
+    assert gradcheck(Square.apply, (x,), rtol=1e-5)
+    assert gradgradcheck(Square.apply, (x,), rtol=1e-5)
+    check_derivatives(function, x.detach().numpy())
+    monkeypatch.setattr(Square, "wrong", wrong)
+    rejects = gradcheck if wrong[0] != 1 else gradgradcheck
+    assert not rejects(Square.apply, (x,), rtol=1e-4, raise_exception=False)
+    with pytest.raises(AssertionError):
+        check_derivatives(function, x.detach().numpy())
 
 
 def test_gradcheck_refuses_what_it_cannot_check():
