@@ -36,6 +36,8 @@ def enabled() -> bool:
     """
     if _broken or os.environ.get("MINITORCH_NUMBA", "1") == "0":
         return False
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return False  # kernels that are not compiled are far slower than NumPy
     return importlib.util.find_spec("numba") is not None
 
 

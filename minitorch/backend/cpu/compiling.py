@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import numba
@@ -50,9 +51,17 @@ def kernel(function):
     Sums keep their order and NaN its meaning: no fast-math here.
     """
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # nowhere to keep it
         return numba.njit(nogil=True, error_model="numpy")(function)
+    save = dispatcher._cache.save_overload
+
+    def save_if_there_is_room(*args):
+        with contextlib.suppress(OSError):  # the disk is full, say: the next process compiles anew
+            save(*args)
+
+    dispatcher._cache.save_overload = save_if_there_is_room
+    return dispatcher
 
 
 def entry(function):

@@ -128,8 +128,10 @@ def _accepts(*arrays: np.ndarray) -> bool:
 def conv_forward(
     x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1, bias: Any = None
 ) -> Any:
-    if not _accepts(x, w) or (bias is not None and bias.dtype != x.dtype):
+    if not _accepts(x, w) or (bias is not None and (bias.dtype != x.dtype or bias.shape != w.shape[:1])):
         return NotImplemented
+    if x.shape[1] != w.shape[1] * groups or len(w) % groups:
+        return NotImplemented  # which says what does not fit; a kernel would read beyond the arrays
     chosen = way(x.shape, w.shape, tuple(stride), tuple(dilation), groups)
     if chosen is WINOGRAD:
         y = np.empty((len(x), len(w), *conv_output_shape(x.shape[2:], (3, 3), stride, padding, dilation)), x.dtype)
@@ -159,7 +161,7 @@ def conv_input_grad(
     dilation: Ints,
     groups: int = 1,
 ) -> Any:
-    if not _accepts(gy, w):
+    if not _accepts(gy, w) or gy.shape[1] != len(w) or len(w) % groups:
         return NotImplemented
     chosen = way((len(gy), w.shape[1] * groups, *input_spatial_shape), w.shape, tuple(stride), tuple(dilation), groups)
     if chosen is WINOGRAD:
@@ -189,7 +191,7 @@ def conv_input_grad(
 def conv_weight_grad(
     x: np.ndarray, gy: np.ndarray, kernel_shape: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1
 ) -> Any:
-    if not _accepts(x, gy):
+    if not _accepts(x, gy) or len(x) != len(gy) or x.shape[1] % groups or gy.shape[1] % groups:
         return NotImplemented
     w_shape = (gy.shape[1], x.shape[1] // groups, *kernel_shape)
     chosen = way(x.shape, w_shape, tuple(stride), tuple(dilation), groups)

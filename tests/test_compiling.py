@@ -1,0 +1,112 @@
+"""Compiled kernels: what is said while they are compiled, where they are kept, and when they are not used."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minitorch.backend import cpu
+
+
+def doubled(x):
+    return x * 2
+
+
+@pytest.fixture
+def compiling(monkeypatch, tmp_path):
+    """The module, as in a process that has compiled nothing yet, with an empty folder for what it compiles."""
+    numba = pytest.importorskip("numba")
+    from minitorch.backend.cpu import compiling as module
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(module, "_told", False)
+    return module
+
+
+def test_a_cold_kernel_is_announced_once_on_stderr(compiling, capsys, tmp_path, monkeypatch):
+    x = np.arange(3.0)
+    kernel = compiling.entry(doubled)
+    np.testing.assert_array_equal(kernel(x), [0, 2, 4])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "minitorch: compiling kernels for this machine, once (a few seconds) ...\n"
+    kernel(x.astype(np.float32))
+    assert capsys.readouterr().err == ""
+    assert any(tmp_path.rglob("*.nbi")), "nothing was kept"
+    # another process: what is kept needs no compiling and no words
+    monkeypatch.setattr(compiling, "_told", False)
+    compiling.entry(doubled)(x)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_is_no_reason_to_stop(compiling, monkeypatch):
+    from numba.core import caching
+
+    def no_room(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", no_room)
+    np.testing.assert_array_equal(compiling.entry(doubled)(np.arange(3.0)), [0, 2, 4])
+
+
+def test_kernels_compile_where_nothing_can_be_kept(compiling, monkeypatch):
+    from numba.core import caching
+
+    monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
+    np.testing.assert_array_equal(compiling.entry(doubled)(np.arange(3.0)), [0, 2, 4])
+
+
+@pytest.mark.parametrize("name, value", [("MINITORCH_NUMBA", "0"), ("NUMBA_DISABLE_JIT", "1")])
+def test_switched_off(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    assert not cpu.enabled()
+    assert cpu.find("conv_forward") is None
+
+
+def test_a_numba_that_cannot_be_imported_is_given_up_with_a_line(monkeypatch, capsys):
+    monkeypatch.delenv("MINITORCH_NUMBA", raising=False)
+    monkeypatch.delenv("NUMBA_DISABLE_JIT", raising=False)
+    monkeypatch.setattr(cpu, "_broken", False)
+    monkeypatch.setattr(cpu.importlib.util, "find_spec", lambda name: object())
+
+    def broken(name):
+        raise ImportError("Numba needs NumPy 2.0 or less")
+
+    monkeypatch.setattr(cpu.importlib, "import_module", broken)
+    assert cpu.find("conv_forward") is None
+    expected = "minitorch: Numba cannot be used (Numba needs NumPy 2.0 or less); going on with NumPy alone, slower.\n"
+    assert capsys.readouterr().err == expected
+    assert not cpu.enabled()
+    assert cpu.find("conv_weight_grad") is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_kernel_that_cannot_be_compiled_is_given_up_with_a_line(monkeypatch, capsys):
+    errors = pytest.importorskip("numba.core.errors")
+    monkeypatch.setattr(cpu, "_broken", False)
+    monkeypatch.delenv("MINITORCH_NUMBA", raising=False)
+    from minitorch.backend.cpu import conv
+
+    def failing(*args):
+        raise errors.LoweringError("no such instruction")
+
+    monkeypatch.setattr(conv, "conv_forward", failing)
+    replacement = cpu.find("conv_forward")
+    assert replacement() is NotImplemented
+    assert "no such instruction" in capsys.readouterr().err
+    assert replacement() is NotImplemented
+    assert capsys.readouterr().err == ""
+
+
+def test_replacements_do_not_read_beyond_arrays_that_do_not_fit():
+    pytest.importorskip("numba")
+    from minitorch.backend.cpu import conv
+
+    x, w, gy = (np.ones(shape, np.float32) for shape in ((2, 4, 5, 5), (6, 3, 3, 3), (2, 6, 3, 3)))
+    how = ((1, 1), ((0, 0), (0, 0)), (1, 1))
+    assert conv.conv_forward(x, w, *how) is NotImplemented
+    assert conv.conv_forward(x, w[:, :1], *how, 4) is NotImplemented
+    assert conv.conv_forward(x[:, :3], w, *how, bias=np.ones(5, np.float32)) is NotImplemented
+    assert conv.conv_input_grad(gy[:, :5], w, (5, 5), *how) is NotImplemented
+    assert conv.conv_input_grad(gy, w, (5, 5), *how, 4) is NotImplemented
+    assert conv.conv_weight_grad(x, gy, (3, 3), *how, 3) is NotImplemented
