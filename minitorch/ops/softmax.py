@@ -2,57 +2,77 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.ops.dims import wrap_dim
+from minitorch.ops.keywords import keywords
+
+
+def _in_float32(function, *arrays):
+    """What ``function`` gives for the arrays; float16 passes through float32."""
+    dtype = arrays[0].dtype
+    if dtype.itemsize != 2:
+        return function(*arrays)
+    return function(*(a.astype(np.float32) for a in arrays)).astype(dtype)
 
 
 @op("SoftmaxBackward0")
 def _softmax(input: Array, axis):
-    out = input - input.max(axis=axis, keepdims=True)  # no exponential overflows
-    xp(input).exp(out, out=out)
-    out /= out.sum(axis=axis, keepdims=True)
-    return out
+    def forward(x):
+        out = x - x.max(axis=axis, keepdims=True)  # no exponential overflows
+        xp(x).exp(out, out=out)
+        out /= out.sum(axis=axis, keepdims=True)
+        return out
+
+    return _in_float32(forward, input)
 
 
 @op("SoftmaxBackwardData0")
-def _softmax_grad(g: Array, result: Array, axis):
-    product = g * result
-    product -= result * product.sum(axis=axis, keepdims=True)
-    return product
+def _softmax_grad(g: Array, out: Array, axis):
+    def forward(g, result):
+        product = g * result
+        xp(g).subtract(g, product.sum(axis=axis, keepdims=True), out=product)
+        product *= result
+        return product
+
+    return _in_float32(forward, g, out)
 
 
-def _softmax_grad_by_result(h, g, result, axis):
-    # of sum(h·g·r - h·r·sum(g·r)) by r
-    return h * g - h * (g * result).sum(axis, keepdim=True) - g * (h * result).sum(axis, keepdim=True)
-
-
-_softmax.rules(input=lambda g, out, axis: _softmax_grad(g, out, axis))
+_softmax.rules(input=_softmax_grad)
 _softmax_grad.rules(
-    g=lambda h, result, axis: _softmax_grad(h, result, axis),
-    result=_softmax_grad_by_result,
+    g=_softmax_grad,
+    # of sum(h·g·r - h·r·sum(g·r)) by r
+    out=lambda h, g, out, axis: h * g - h * (g * out).sum(axis, keepdim=True) - g * (h * out).sum(axis, keepdim=True),
 )
 
 
 @op("LogSoftmaxBackward0")
 def _log_softmax(input: Array, axis):
-    lib = xp(input)
-    out = input - input.max(axis=axis, keepdims=True)
-    out -= lib.log(lib.exp(out).sum(axis=axis, keepdims=True))
-    return out
+    def forward(x):
+        lib = xp(x)
+        out = x - x.max(axis=axis, keepdims=True)
+        out -= lib.log(lib.exp(out).sum(axis=axis, keepdims=True))
+        return out
+
+    return _in_float32(forward, input)
 
 
 @op("LogSoftmaxBackwardData0")
-def _log_softmax_grad(g: Array, result: Array, axis):
-    out = xp(g).exp(result)
-    out *= g.sum(axis=axis, keepdims=True)
-    return xp(g).subtract(g, out, out=out)
+def _log_softmax_grad(g: Array, out: Array, axis):
+    def forward(g, result):
+        product = xp(g).exp(result)
+        product *= g.sum(axis=axis, keepdims=True)
+        return xp(g).subtract(g, product, out=product)
+
+    return _in_float32(forward, g, out)
 
 
-_log_softmax.rules(input=lambda g, out, axis: _log_softmax_grad(g, out, axis))
+_log_softmax.rules(input=_log_softmax_grad)
 _log_softmax_grad.rules(
-    g=lambda h, result, axis: h - (h * result.exp()).sum(axis, keepdim=True),
-    result=lambda h, g, result, axis: -(h * result.exp()) * g.sum(axis, keepdim=True),
+    g=lambda h, out, axis: h - (h * out.exp()).sum(axis, keepdim=True),
+    out=lambda h, g, out, axis: -(h * out.exp()) * g.sum(axis, keepdim=True),
 )
 
 
@@ -65,6 +85,7 @@ def _prepared(name, input, dim, dtype):
     return input, wrap_dim(dim, array.ndim)
 
 
+@keywords
 def softmax(input, dim, dtype=None):
     """``exp(input)`` divided by its sum along ``dim``: numbers between 0 and 1 that add up to 1.
 
@@ -82,6 +103,7 @@ def softmax(input, dim, dtype=None):
     return input.clone() if input._data.size == 0 else _softmax(input, axis)
 
 
+@keywords
 def log_softmax(input, dim, dtype=None):
     """The logarithm of :func:`softmax`, without the loss of digits of computing one after the other.
 
