@@ -123,6 +123,13 @@ def test_a_refused_registration_changes_nothing():
         assert names(module) == before
 
 
+def test_the_table_of_layers_is_whole():
+    layers = {name for name, value in vars(nn.modules).items() if isinstance(value, type)}
+    assert layers == set(nn.modules.__all__) and all(getattr(nn, name) is getattr(nn.modules, name) for name in layers)
+    torch = pytest.importorskip("torch")
+    assert [name for name in dir(nn) if not name.startswith("_") and not hasattr(torch.nn, name)] == []
+
+
 # ---- the tree
 
 
