@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from cupy_stand_in import counted, raw
 
+import minitorch
 from minitorch.backend import primitives
 from minitorch.backend.cuda import _REPLACEMENTS
 from minitorch.backend.cuda.launching import options
+from minitorch.backend.primitives import optim_steps
 
 SOURCES = sorted((Path(__file__).parents[1] / "minitorch/backend/cuda/source").glob("*.cu"))
 needs_compiler = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
@@ -87,7 +89,7 @@ def test_sources_compile_for_gpus(source: Path, tmp_path: Path) -> None:
 
 def test_every_replacement_has_its_primitive() -> None:
     for name in _REPLACEMENTS:
-        assert hasattr(getattr(primitives, name), "portable"), name
+        assert hasattr(getattr(primitives, name, None) or getattr(optim_steps, name), "portable"), name
 
 
 # ---- pooling
@@ -199,3 +201,84 @@ def test_classes_out_of_range_set_a_flag(stand_in: Any) -> None:
         loss, _, _ = function(stand_in.asarray(scores), stand_in.asarray(classes), -100, "mean", flags, 1)
         assert flags.get().tolist() == [[0, 0], [1, 4]]
         assert abs(loss.item() - np.log(4)) < 1e-6
+
+
+# ---- steps of optimizers
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        # first, lr, momentum, dampening, weight_decay, nesterov, maximize; None: no momentum buffer
+        (None, 0.1, 0.0, 0.0, 0.0, False, False),
+        (None, 0.1, 0.0, 0.0, 0.3, False, True),
+        (True, 0.1, 0.9, 0.0, 0.0, False, False),
+        (False, 0.1, 0.9, 0.0, 0.0, False, False),
+        (False, 0.1, 0.9, 0.5, 0.2, False, True),
+        (False, 0.1, 0.9, 0.0, 0.2, True, False),
+    ],
+    ids=str,
+)
+def test_sgd_step(stand_in: Any, options: tuple, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    first, *rest = options
+    _compare_step(stand_in, optim_steps.sgd_step, rng, 1 if first is None else 2, dtype, (bool(first), *rest))
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("peaked", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        # step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize
+        (1.0, 0.1, 0.9, 0.999, 1e-8, 0.0, False, False),
+        (7.0, 0.1, 0.4, 0.9, 1e-3, 0.2, False, True),
+        (2.0, 0.1, 0.9, 0.99, 1e-8, 0.2, True, False),
+    ],
+    ids=str,
+)
+def test_adam_step(stand_in: Any, options: tuple, peaked: bool, dtype: str) -> None:
+    _compare_step(stand_in, optim_steps.adam_step, np.random.default_rng(5), 4 if peaked else 3, dtype, options, 5)
+
+
+def _compare_step(
+    cupy: Any, function: Callable, rng: Any, given: int, dtype: str, options: tuple, arrays: int = 3
+) -> None:
+    """A step on parameter, gradient and states: ``given`` beside the gradient, ``None`` in the place of the others."""
+    for shape in ((3,), (40, 50), (), (0, 2)):
+        host = [np.asarray(np.abs(rng.standard_normal(shape)) + 0.1, dtype) for _ in range(given + 1)]
+        device = [cupy.asarray(a) for a in host]
+        absent = [None] * (arrays - given - 1)
+        function.portable(*host, *absent, *options)
+        with counted() as counts:
+            function(*device, *absent, *options)
+        assert counts.launches == (host[0].size > 0)
+        for a, b in zip(device, host):
+            np.testing.assert_allclose(a.get(), b, *((1e-5, 1e-6) if dtype == "float32" else (1e-12, 1e-14)))
+
+
+@needs_compiler
+def test_many_parameters_in_one_launch(stand_in: Any) -> None:
+    rng = np.random.default_rng(6)
+    host = [rng.standard_normal((n + 1, 3)).astype(np.float32) for n in range(40)]
+    params = [minitorch.tensor(a).cuda().requires_grad_() for a in host]
+    on_cpu = [minitorch.tensor(a).requires_grad_() for a in host]
+    for make in (
+        lambda ps: minitorch.optim.SGD(ps, lr=0.1, momentum=0.9),
+        lambda ps: minitorch.optim.AdamW(ps, lr=0.1, amsgrad=True),
+    ):
+        ours, theirs = make(params), make(on_cpu)
+        for _ in range(3):
+            for p in params + on_cpu:
+                p.grad = p.detach() * 2 + 1
+            theirs.step()
+            with counted() as counts:
+                ours.step()
+            kernels = {name: n for name, n in counts.by_name.items() if name.startswith("kernel")}
+            assert sum(kernels.values()) == 2  # 32 and 8 parameters
+        assert counts.launches == 2
+        for p, q in zip(params, on_cpu):
+            np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-4, atol=1e-5)

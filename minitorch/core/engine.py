@@ -197,8 +197,7 @@ def _own(g: Tensor) -> Tensor:
     array = g._data
     # One reference more than _ALONE: the tensor's own.
     if (
-        type(array) is np.ndarray
-        and array.base is None
+        array.base is None
         and array.flags.c_contiguous
         and array.flags.owndata
         and _references(array) <= _ALONE + 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.array_module import array_module
+from minitorch.backend.primitives.optim_steps import steps_together
 from minitorch.core.dtype import default_dtype, float32, float64
 from minitorch.core.grad_mode import enable_grad
 from minitorch.core.inplace import refuse_shared_elements
@@ -53,14 +54,15 @@ class PerParameter(Optimizer):
                 if not params:
                     continue
                 options = _plain(group)
-                for param in params:
-                    state = self.state.get(param)
-                    if not state:
-                        state = self._start(param, options)
-                    self._update(param._data, param._grad._data, state, options)
-                    if state:
-                        self.state[param] = state
-                    bump_version(param)
+                with steps_together(params[0]._data):
+                    for param in params:
+                        state = self.state.get(param)
+                        if not state:
+                            state = self._start(param, options)
+                        self._update(param._data, param._grad._data, state, options)
+                        if state:
+                            self.state[param] = state
+                        bump_version(param)
         return loss
 
     def _buffers(self, group: dict[str, Any]) -> tuple[str, ...]:

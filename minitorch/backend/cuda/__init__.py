@@ -13,6 +13,7 @@ from typing import Any
 
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
+    "adam_step": "minitorch.backend.cuda.optim_steps",
     "avg_pool_backward": "minitorch.backend.cuda.pooling",
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
     "class_loss_backward": "minitorch.backend.cuda.class_loss",
@@ -20,6 +21,7 @@ _REPLACEMENTS = {
     "flag_outside": "minitorch.backend.cuda.index_check",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
+    "sgd_step": "minitorch.backend.cuda.optim_steps",
 }
 
 

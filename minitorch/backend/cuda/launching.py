@@ -45,15 +45,18 @@ def contiguous(array: Any) -> Any:
     return array if array.flags.c_contiguous else cupy().ascontiguousarray(array)
 
 
-def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any) -> None:
+def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any, beside_array: Any = None) -> None:
     """Starts a kernel of ``file``; Python ints are passed as C's ``int``, floats as the element type.
 
-    ``grid``: the number of blocks (a tuple for more than one dimension).  The GPU is the first array's.
+    ``grid``: the number of blocks (a tuple for more than one dimension).  The GPU is that of ``beside_array``,
+    or of the first array among the arguments.
     """
     kernel = _kernel(cupy(), file, name, REALS[dtype])
     real = dtype.type
     passed = tuple([np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else a for a in args])
-    with beside(next(a for a in args if hasattr(a, "__cuda_array_interface__"))):
+    if beside_array is None:
+        beside_array = next(a for a in args if hasattr(a, "__cuda_array_interface__"))
+    with beside(beside_array):
         kernel(grid if type(grid) is tuple else (grid,), (block,), passed)
 
 
