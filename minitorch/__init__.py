@@ -39,15 +39,6 @@ from minitorch.core.promotion import promote_types
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor
 from minitorch.creation import (
-    BoolTensor,
-    ByteTensor,
-    CharTensor,
-    DoubleTensor,
-    FloatTensor,
-    HalfTensor,
-    IntTensor,
-    LongTensor,
-    ShortTensor,
     arange,
     as_tensor,
     asarray,
@@ -64,10 +55,21 @@ from minitorch.creation import (
     logspace,
     ones,
     ones_like,
-    set_default_tensor_type,
     tensor,
     zeros,
     zeros_like,
+)
+from minitorch.legacy import (
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
 )
 from minitorch.nn.functional import (
     adaptive_avg_pool1d,

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module, cupy, is_array, module_on_gpu, to_device
+from minitorch.backend.array_module import cupy, is_array, module_on_gpu, to_device
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.promotion import scalar_dtype
-from minitorch.core.size import Size
 from minitorch.core.tensor import LEAF, Tensor, wrap
 from minitorch.ops.dims import shape_arguments
 
@@ -130,7 +128,7 @@ def asarray(
 ) -> Tensor:
     """``as_tensor`` with a choice: ``copy=True`` always copies, ``False`` refuses to, ``None`` copies if it must."""
     out = as_tensor(obj, dtype, device)
-    shared = isinstance(obj, Tensor) and out._data is obj._data or out._data is obj
+    shared = (isinstance(obj, Tensor) and out._data is obj._data) or out._data is obj
     if copy and shared:
         out = wrap(out._data.copy())
     elif copy is False and not shared:
@@ -172,7 +170,7 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
 
 def rebuild_tensor(cls: type, array: np.ndarray, device: str, requires_grad: bool, grad: Tensor | None) -> Tensor:
     """What pickling and deep copies call."""
-    out = object.__new__(cls)
+    out: Any = object.__new__(cls)
     out._data = to_device(array, Device(device).ordinal)
     out._edge = LEAF if requires_grad else None
     out._version_counter = [0]
@@ -366,78 +364,6 @@ def new_full(
     return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
-def new(self: Tensor, *args: Any) -> Tensor:
-    """The legacy constructor with this tensor's dtype and device."""
-    return _legacy(args, self.dtype, self.device)
-
-
-# ---- legacy constructors
-
-
-def _legacy(args: tuple, dtype: DType, device: Any) -> Tensor:
-    if all(isinstance(a, int) and not isinstance(a, bool) for a in args):
-        return empty(*args, dtype=dtype, device=device) if args else empty(0, dtype=dtype, device=device)
-    if len(args) == 1 and isinstance(args[0], Size):
-        return empty(args[0], dtype=dtype, device=device)
-    if len(args) == 1 and isinstance(args[0], (Sequence, np.ndarray, Tensor)):
-        return tensor(args[0], dtype=dtype, device=device)
-    raise TypeError(f"expected sizes or one sequence of values, got {args!r:.80}; use minitorch.tensor for a number")
-
-
-def legacy_tensor(cls: type, *args: Any, **kwargs: Any) -> Tensor:
-    """``Tensor(2, 3)`` is uninitialised memory, ``Tensor([2, 3])`` holds the values; default dtype."""
-    device = kwargs.pop("device", None)
-    if kwargs:
-        raise TypeError(f"Tensor() got unexpected keyword arguments {', '.join(kwargs)}; use minitorch.tensor")
-    return _legacy(tuple(a for a in args if a is not None), default_dtype(), device)
-
-
-class _TypedConstructor:
-    """``FloatTensor`` and its like: constructors that also answer ``isinstance``."""
-
-    def __init__(self, name: str, dtype: DType, device: str = "cpu") -> None:
-        self.__name__, self.dtype, self._device = name, dtype, device
-
-    def __call__(self, *args: Any) -> Tensor:
-        return _legacy(args, self.dtype, self._device)
-
-    def __instancecheck__(self, value: Any) -> bool:
-        return isinstance(value, Tensor) and value.dtype is self.dtype and value.device.type == self._device
-
-    def __repr__(self) -> str:
-        return f"<class 'torch.{'cuda.' if self._device == 'cuda' else ''}{self.__name__}'>"
-
-
-LEGACY_NAMES = {
-    "FloatTensor": dtypes.float32,
-    "DoubleTensor": dtypes.float64,
-    "HalfTensor": dtypes.float16,
-    "LongTensor": dtypes.int64,
-    "IntTensor": dtypes.int32,
-    "ShortTensor": dtypes.int16,
-    "CharTensor": dtypes.int8,
-    "ByteTensor": dtypes.uint8,
-    "BoolTensor": dtypes.bool_,
-}
-FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor, BoolTensor = (
-    _TypedConstructor(name, dtype) for name, dtype in LEGACY_NAMES.items()
-)
-
-
-def set_default_tensor_type(t: Any) -> None:
-    """Sets the default dtype by the name of a legacy constructor, such as ``"torch.DoubleTensor"`` or ``DoubleTensor``."""
-    name = t if isinstance(t, str) else getattr(t, "__name__", "")
-    found = LEGACY_NAMES.get(name.rsplit(".", 1)[-1])
-    if found is None:
-        raise TypeError(f"invalid type object {t!r}: only floating-point tensor types can be the default")
-    dtypes.set_default_dtype(found)
-
-
 def is_tensor(obj: Any) -> bool:
     """Whether ``obj`` is a Tensor."""
     return isinstance(obj, Tensor)
-
-
-def array_library(tensor: Tensor) -> Any:
-    """``numpy`` or ``cupy``, whichever holds ``tensor``."""
-    return array_module(tensor._data)

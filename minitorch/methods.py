@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minitorch import creation, sampling
+from minitorch import creation, legacy, sampling
 from minitorch.core.binding import operator_of, swapped
 from minitorch.core.inplace import inplace, reshaped_inplace
 from minitorch.core.tensor import Tensor
@@ -83,7 +83,8 @@ METHODS = {
     linalg: "mm bmm mv dot vdot outer ger matmul addmm addmv addr baddbmm addbmm addmm_ addmv_ addr_ baddbmm_ addbmm_",
     conversion: "clone to double half long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_",
     softmax: "softmax log_softmax",
-    creation: "new new_tensor new_zeros new_ones new_empty new_full",
+    legacy: "new",
+    creation: "new_tensor new_zeros new_ones new_empty new_full",
     sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
 }
 #: their in-place variants have an underscore

@@ -40,8 +40,7 @@ def _draw(name: str, shape: tuple, dtype: DType, generator: Generator | None) ->
     rng = generator_or_default(generator).numpy_rng
     single = dtype is not dtypes.float64
     draw = rng.random if name == "rand" else rng.standard_normal
-    values = draw(shape, np.float32 if single else np.float64)
-    values = np.asarray(values)
+    values: np.ndarray = np.asarray(draw(shape, np.float32 if single else np.float64))
     if dtype is dtypes.float16:
         values = values.astype(np.float16)
         if name == "rand":  # rounding may have reached 1

@@ -25,6 +25,7 @@ class FunctionCtx(Node):
         self._dirty: tuple = ()
         self._materialize = True
         self._shapes: list = []
+        self._inputs: list = []
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps inputs and outputs (and other tensors) for ``backward``, where they are in ``ctx.saved_tensors``."""
@@ -77,7 +78,7 @@ class FunctionCtx(Node):
     def _close(self, outputs: tuple) -> None:
         """Turns what was to be saved into a form without reference cycles."""
         places = {id(out): index for index, out in enumerate(outputs)}
-        saved = []
+        saved: list[tuple | None] = []
         for t in self._to_save:
             if t is None:
                 saved.append(None)

@@ -32,7 +32,7 @@ _MISSING = inspect.Parameter.empty
 
 def _node(spec: Spec, mask: int, edges: Sequence[Any], args: tuple, out: Any, aux: Any = None) -> OpNode:
     """A new node that keeps what its rules will need.  ``mask`` has a bit for each input that needs a gradient."""
-    node = _new(spec.node_type)
+    node: Any = _new(spec.node_type)
     node.order = next(node_numbers)
     node.edges = edges
     plan = node.plan = spec.plans.get(mask) or spec.plan(mask)
@@ -121,7 +121,7 @@ def general_call(spec: Spec) -> Callable:
         if spec.takes_list:
             inputs = tuple(args[0])
             args = (inputs, *args[1:])
-            arrays = (spec.arrays(inputs),)
+            arrays: Sequence[Any] = (spec.arrays(inputs),)
         else:
             inputs = args[:n]
             arrays = spec.arrays(inputs)

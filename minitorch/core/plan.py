@@ -112,7 +112,9 @@ class Plan:
         return _run_all
 
     def _choose_quick(self, spec: Spec) -> Callable | None:
-        rules = [(index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules]
+        rules: list[tuple[int, Any, list]] = [
+            (index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules
+        ]
         if spec.takes_list or any(rule is None for _, rule, _ in rules):
             return None
         if len(rules) == 1:

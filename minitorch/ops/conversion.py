@@ -129,7 +129,7 @@ int_ = _cast_method("int", dtypes.int32)
 bool_ = _cast_method("bool", dtypes.bool_)
 
 #: PyTorch's names of tensor types
-_TYPE_NAMES = {
+TYPE_NAMES = {
     "FloatTensor": dtypes.float32,
     "DoubleTensor": dtypes.float64,
     "HalfTensor": dtypes.float16,
@@ -154,12 +154,12 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """
     where = "torch.cuda." if self.is_cuda else "torch."
     if dtype is None:
-        return where + next(name for name, kind in _TYPE_NAMES.items() if kind is self.dtype)
+        return where + next(name for name, kind in TYPE_NAMES.items() if kind is self.dtype)
     if isinstance(dtype, str):
         prefix, _, name = dtype.rpartition(".")
-        if name not in _TYPE_NAMES or prefix not in ("", "torch", "torch.cuda"):
-            raise ValueError(f"invalid type: '{dtype}'; known are torch.{', torch.'.join(_TYPE_NAMES)}")
-        return to(self, "cuda" if prefix == "torch.cuda" else "cpu", _TYPE_NAMES[name])
+        if name not in TYPE_NAMES or prefix not in ("", "torch", "torch.cuda"):
+            raise ValueError(f"invalid type: '{dtype}'; known are torch.{', torch.'.join(TYPE_NAMES)}")
+        return to(self, "cuda" if prefix == "torch.cuda" else "cpu", TYPE_NAMES[name])
     if not isinstance(dtype, DType) and hasattr(dtype, "dtype"):
         dtype = dtype.dtype
     return to(self, dtype)

@@ -69,30 +69,6 @@ exp2 = elementwise(
 )
 
 
-@op("LogaddexpBackward0", promote="common", numbers="none", kinds="f")
-def logaddexp(input: Array, other: Array):
-    """``log(exp(input) + exp(other))``, without overflow."""
-    return xp(input).logaddexp(input, other)
-
-
-logaddexp.rules(
-    input=lambda g, input, other: g * sigmoid(input - other),
-    other=lambda g, input, other: g * sigmoid(other - input),
-)
-
-
-@op("Logaddexp2Backward0", promote="common", numbers="none", kinds="f")
-def logaddexp2(input: Array, other: Array):
-    """``log2(2**input + 2**other)``, without overflow."""
-    return xp(input).logaddexp2(input, other)
-
-
-logaddexp2.rules(
-    input=lambda g, input, other: g * sigmoid((input - other) * math.log(2)),
-    other=lambda g, input, other: g * sigmoid((other - input) * math.log(2)),
-)
-
-
 # ---- sigmoid and tanh
 
 
@@ -146,6 +122,33 @@ _sigmoid_grad.rules(
 sigmoid.rules(input=_sigmoid_grad)
 
 
+# ---- sums of exponentials
+
+
+@op("LogaddexpBackward0", promote="common", numbers="none", kinds="f")
+def logaddexp(input: Array, other: Array):
+    """``log(exp(input) + exp(other))``, without overflow."""
+    return xp(input).logaddexp(input, other)
+
+
+logaddexp.rules(
+    input=lambda g, input, other: g * sigmoid(input - other),
+    other=lambda g, input, other: g * sigmoid(other - input),
+)
+
+
+@op("Logaddexp2Backward0", promote="common", numbers="none", kinds="f")
+def logaddexp2(input: Array, other: Array):
+    """``log2(2**input + 2**other)``, without overflow."""
+    return xp(input).logaddexp2(input, other)
+
+
+logaddexp2.rules(
+    input=lambda g, input, other: g * sigmoid((input - other) * math.log(2)),
+    other=lambda g, input, other: g * sigmoid((other - input) * math.log(2)),
+)
+
+
 # ---- roots
 
 
@@ -179,7 +182,7 @@ hypot.rules(
 # ---- trigonometry
 
 sin = elementwise("sin", lambda m, x: m.sin(x), lambda g, input: g * cos(input), "Sine.")
-cos = elementwise("cos", lambda m, x: m.cos(x), lambda g, input: g * -sin(input), "Cosine.")
+cos: Any = elementwise("cos", lambda m, x: m.cos(x), lambda g, input: g * -sin(input), "Cosine.")
 tan = elementwise("tan", lambda m, x: m.tan(x), lambda g, out: g * (1 + out * out), "Tangent.")
 asin = elementwise(
     "asin", lambda m, x: m.arcsin(x), lambda g, input: g * rsqrt(1 - input * input), "Inverse of ``sin``."
@@ -189,7 +192,7 @@ acos = elementwise(
 )
 atan = elementwise("atan", lambda m, x: m.arctan(x), lambda g, input: g / (1 + input * input), "Inverse of ``tan``.")
 sinh = elementwise("sinh", lambda m, x: m.sinh(x), lambda g, input: g * cosh(input), "Hyperbolic sine.")
-cosh = elementwise("cosh", lambda m, x: m.cosh(x), lambda g, input: g * sinh(input), "Hyperbolic cosine.")
+cosh: Any = elementwise("cosh", lambda m, x: m.cosh(x), lambda g, input: g * sinh(input), "Hyperbolic cosine.")
 asinh = elementwise(
     "asinh", lambda m, x: m.arcsinh(x), lambda g, input: g * rsqrt(input * input + 1), "Inverse of ``sinh``."
 )

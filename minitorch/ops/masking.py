@@ -49,7 +49,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if kind.kind != "b":
         if kind != np.uint8:
             raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {kind}")
-        condition = condition != 0
+        condition = condition.ne(0)
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         input = wrap(xp(condition._data).asarray(input, result_dtype((input, other)).numpy))
     if condition._data.ndim or isinstance(input, Tensor) or isinstance(other, Tensor):

@@ -40,16 +40,6 @@ erfinv = elementwise(
 
 # ---- the gamma function
 
-lgamma = elementwise(
-    "lgamma",
-    lambda m, x: special.lgamma(x),
-    lambda g, input: g * digamma(input),
-    "Logarithm of the absolute value of the gamma function.",
-)
-digamma = elementwise(
-    "digamma", lambda m, x: special.digamma(x), lambda g, input: g * _polygamma(input, 1), "Derivative of ``lgamma``."
-)
-
 
 @op("PolygammaBackward0", promote="float")
 def _polygamma(input: Array, n):
@@ -57,6 +47,17 @@ def _polygamma(input: Array, n):
 
 
 _polygamma.rules(input=lambda g, input, n: g * _polygamma(input, n + 1))
+
+
+lgamma = elementwise(
+    "lgamma",
+    lambda m, x: special.lgamma(x),
+    lambda g, input: g * digamma(input),
+    "Logarithm of the absolute value of the gamma function.",
+)
+digamma: Any = elementwise(
+    "digamma", lambda m, x: special.digamma(x), lambda g, input: g * _polygamma(input, 1), "Derivative of ``lgamma``."
+)
 
 
 @takes_out
@@ -140,7 +141,7 @@ def xlogy(input: Array, other: Array):
 
 def _xlogy_by_input(g: Tensor, input: Tensor, other: Any) -> Tensor:
     if isinstance(other, Tensor):
-        return (g * other.log()).masked_fill((input == 0) & (other <= 0), 0)
+        return (g * other.log()).masked_fill(input.eq(0) & (other <= 0), 0)
     if other > 0:
         return g * math.log(other)
     return (g * (-math.inf if other == 0 else math.nan)).masked_fill(input == 0, 0)
