@@ -185,19 +185,19 @@ def _parse(equation: str, ndims: tuple[int, ...]) -> tuple[list[Labels], Labels]
         raise RuntimeError(f"einsum(): {which} operands were provided than specified in the equation {equation!r}")
     inputs = []
     for position, (part, ndim) in enumerate(zip(parts, ndims)):
-        letters = len(_letters(part, f"operand {position}", equation))
+        count = len(_letters(part, f"operand {position}", equation))
         if "..." in part:
-            if letters > ndim:
+            if count > ndim:
                 raise RuntimeError(
-                    f"einsum(): the number of subscripts in the equation ({letters}) is more than the number of "
+                    f"einsum(): the number of subscripts in the equation ({count}) is more than the number of "
                     f"dimensions ({ndim}) for operand {position} of {equation!r}"
                 )
-        elif letters != ndim:
+        elif count != ndim:
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({letters}) does not match the number of "
+                f"einsum(): the number of subscripts in the equation ({count}) does not match the number of "
                 f"dimensions ({ndim}) for operand {position} of {equation!r} and no ellipsis was given"
             )
-        inputs.append(_labels(part, ndim - letters))
+        inputs.append(_labels(part, ndim - count))
     hidden = max((-min((n for n in labels if isinstance(n, int)), default=0) for labels in inputs), default=0)
     if arrow:
         letters = _letters(right, "the output", equation)

@@ -348,4 +348,4 @@ def _sum_of(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     return product if beta == 0 else _scaled(input, beta) + product
 
 
-addmm_, addmv_, addr_, baddbmm_, addbmm_ = map(inplace, (addmm, addmv, addr, baddbmm, addbmm))
+addmm_, addmv_, addr_, baddbmm_, addbmm_ = (inplace(f) for f in (addmm, addmv, addr, baddbmm, addbmm))

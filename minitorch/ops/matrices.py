@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from minitorch.backend.primitives.solvers import Unsolvable, attempt
 from minitorch.core.tensor import Tensor
 
 
@@ -37,26 +37,14 @@ def check_matrices(name: str, *tensors: Any, square: bool = False, integers: boo
             )
 
 
-def computed(name: str, problem: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
-    """Calls a function of a linear algebra library.
+def computed(name: str, problem: str, function: str, stack: Any, *args: Any, **kwargs: Any) -> Any:
+    """The function of the array library's ``linalg``, for a stack of matrices.
 
     Raises:
-        LinAlgError: it could not be done; the message has ``problem``.
+        LinAlgError: it could not be done; the message has ``problem`` and says for which matrix.
     """
     try:
-        return function(*args, **kwargs)
-    except np.linalg.LinAlgError as error:
-        where = ""
-        stack = args[0]
-        if stack.ndim > 2 and stack.size:
-            flat = stack.reshape(-1, *stack.shape[-2:])
-            where = next((f"(Batch element {i}): " for i in range(len(flat)) if _fails(function, flat[i])), "")
-        raise LinAlgError(f"{name}: {where}{problem} ({error})") from None
-
-
-def _fails(function: Callable, matrix: Any) -> bool:
-    try:
-        function(matrix) if function.__name__ != "solve" else function(matrix, matrix[:, :1])
-    except np.linalg.LinAlgError:
-        return True
-    return False
+        return attempt(function, stack, *args, **kwargs)
+    except Unsolvable as failure:
+        where = "" if failure.element is None else f"(Batch element {failure.element}): "
+        raise LinAlgError(f"{name}: {where}{problem}") from None

@@ -8,6 +8,7 @@ import numpy as np
 
 from minitorch import return_types
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.order import stable_argsort
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.dims import wrap_dim
@@ -20,21 +21,10 @@ _PARTITION_FROM = 8
 
 def stable_order(array: Any, descending: bool = False) -> Any:
     """The indices that sort ``array`` along its last axis; equal elements stay in their order."""
-    lib = xp(array)
     if not descending:
-        return _ascending(lib, array)
+        return stable_argsort(array)
     # Read backwards twice: what is equal has then kept its order.
-    return array.shape[-1] - 1 - _ascending(lib, array[..., ::-1])[..., ::-1]
-
-
-def _ascending(lib: Any, array: Any) -> Any:
-    if lib is np and array.dtype.kind == "f" and array.dtype.itemsize > 2 and array.size > 256:
-        # NumPy sorts floats several times faster where ties may fall as they like: mostly there are none.
-        order = array.argsort(axis=-1)
-        ranked = np.take_along_axis(array, order, -1)
-        if not (ranked[..., 1:] == ranked[..., :-1]).any() and not np.isnan(ranked[..., -1:]).any():
-            return order
-    return array.argsort(axis=-1, kind="stable")
+    return array.shape[-1] - 1 - stable_argsort(array[..., ::-1])[..., ::-1]
 
 
 def _picked(array: Any, order: Any) -> Any:
