@@ -23,6 +23,17 @@ class Unsolvable(ArithmeticError):
         self.element = element
 
 
+def _functions(xp: Any) -> dict[str, Any]:
+    return {
+        "inv": xp.linalg.inv,
+        "solve": xp.linalg.solve,
+        "cholesky": xp.linalg.cholesky,
+        "qr": xp.linalg.qr,
+        "svd": xp.linalg.svd,
+        "eigh": xp.linalg.eigh,
+    }
+
+
 def attempt(name: str, stack: Any, *args: Any, **kwargs: Any) -> Any:
     """The function ``name`` of ``linalg`` for a stack of matrices: ``(*batch, n, m)``.
 
@@ -30,7 +41,7 @@ def attempt(name: str, stack: Any, *args: Any, **kwargs: Any) -> Any:
         Unsolvable: a matrix is singular, not positive definite, or an iteration did not converge.
     """
     xp = array_module(stack)
-    function = getattr(xp.linalg, name)
+    function = _functions(xp)[name]
     if xp is not np:
         result = function(stack, *args, **kwargs)
         failed = _failures(xp, name, stack, result)
@@ -45,7 +56,7 @@ def attempt(name: str, stack: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _first_failure(name: str, stack: Any) -> int | None:
     """Which matrix it is, found by trying one by one."""
-    function = getattr(np.linalg, name)
+    function = _functions(np)[name]
     if stack.ndim > 2:
         for element, matrix in enumerate(stack.reshape(-1, *stack.shape[-2:])):
             try:
