@@ -310,7 +310,14 @@ def test_data_parallel_is_pytorchs(program):
     check_twins(program)
 
 
-def test_data_parallel_does_not_split():
+def test_data_parallel_without_gpus_takes_any(monkeypatch):
+    monkeypatch.setattr(minitorch.cuda, "is_available", lambda: False)
+    net = nn.DataParallel(nn.Linear(1, 1), device_ids=[0, 1])
+    assert net.device_ids == [] and net(minitorch.zeros(3, 1)).shape == (3, 1)
+
+
+def test_data_parallel_does_not_split(monkeypatch):
+    monkeypatch.setattr(minitorch.cuda, "is_available", lambda: True)
     assert nn.DataParallel(nn.Linear(1, 1), device_ids=[0]).device_ids == [0]
     with pytest.raises(NotImplementedError, match="several devices"):
         nn.DataParallel(nn.Linear(1, 1), device_ids=[0, 1])

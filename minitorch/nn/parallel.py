@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minitorch import cuda
 from minitorch.nn.modules.module import Module
 
 
@@ -12,6 +13,12 @@ class DataParallel(Module):
 
     Parameters appear as ``module.<name>``, so checkpoints of wrapped networks load.
 
+    Args:
+        device_ids: the GPU that ``module`` is on; left out of account where there is none.
+
+    Raises:
+        NotImplementedError: there are GPUs and several are named.
+
     >>> import minitorch as torch
     >>> list(torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict())
     ['module.weight', 'module.bias']
@@ -19,7 +26,9 @@ class DataParallel(Module):
 
     def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
         super().__init__()
-        if device_ids is not None and len(device_ids) > 1:
+        if not cuda.is_available():  # there is nothing to split over, whatever was asked for
+            device_ids = []
+        elif device_ids is not None and len(device_ids) > 1:
             raise NotImplementedError(
                 f"DataParallel: splitting a batch over several devices is not supported, got device_ids={device_ids}; "
                 "leave them out or give one"
