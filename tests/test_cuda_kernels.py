@@ -71,17 +71,18 @@ def test_sources_compile_as_host_code(source: Path, real: str) -> None:
     raw.library(source.read_text(encoding="utf-8"), options(real))
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
-def test_sources_compile_for_gpus(source: Path, tmp_path: Path) -> None:
+def test_sources_compile_for_gpus(tmp_path: Path) -> None:
     """For every generation that this nvcc knows; CUDA 13 no longer has sm_70."""
     listed = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=True).stdout
     known = [n for n in ARCHITECTURES if f"sm_{n}" in listed.split()]
     assert len(known) >= 3, listed
+    everything = tmp_path / "everything.cu"  # starting the compiler takes longer than one source
+    everything.write_text("".join(f'#include "{source}"\n' for source in SOURCES), encoding="utf-8")
     for real, architectures in (("float", known), ("double", known[-1:])):
         targets = [f"-gencode=arch=compute_{n},code=sm_{n}" for n in architectures]
         run = subprocess.run(
-            ["nvcc", *options(real), *targets, "-Werror", "all-warnings", "-fatbin", "-o", tmp_path / "out", source],
+            ["nvcc", *options(real), *targets, "-Werror", "all-warnings", "-fatbin", "-o", tmp_path / "out", everything],
             capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
@@ -282,3 +283,59 @@ def test_many_parameters_in_one_launch(stand_in: Any) -> None:
         assert counts.launches == 2
         for p, q in zip(params, on_cpu):
             np.testing.assert_allclose(p.detach().cpu().numpy(), q.detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+# ---- convolution
+
+CONVOLUTIONS = [
+    # images, channels, spatial, outputs, kernel, stride, padding, dilation, groups
+    (2, 1, (9, 8), 6, (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    (3, 6, (8, 9), 16, (3, 2), (1, 1), ((1, 1), (0, 2)), (1, 1), 1),
+    (2, 4, (9, 9), 6, (3, 3), (2, 3), ((1, 0), (2, 2)), (1, 2), 2),
+    (2, 5, (7, 6), 5, (3, 3), (1, 2), ((1, 1), (1, 1)), (1, 1), 5),
+    (1, 3, (6, 6), 40, (1, 1), (2, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    (4, 3, (11,), 7, (4,), (2,), ((1, 3),), (2,), 1),
+    (2, 40, (5, 5), 3, (2, 2), (3, 2), ((0, 0), (0, 0)), (2, 1), 1),
+    (30, 2, (12, 12), 3, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+]
+
+
+@needs_compiler
+@pytest.mark.parametrize("row", CONVOLUTIONS, ids=range(len(CONVOLUTIONS)))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_convolution(stand_in: Any, row: tuple, dtype: str) -> None:
+    images, channels, spatial, outputs, kernel, *how, groups = row
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((images, channels, *spatial)).astype(dtype)
+    w = rng.standard_normal((outputs, channels // groups, *kernel)).astype(dtype)
+    bias = rng.standard_normal(outputs).astype(dtype)
+    tolerance = 2e-4 if dtype == "float32" else 1e-10
+    compare(stand_in, primitives.conv_forward, x, w, *how, groups, tolerance=tolerance)
+    y = compare(stand_in, primitives.conv_forward, x, w, *how, groups, bias, tolerance=tolerance)
+    gy = rng.standard_normal(y.shape).astype(dtype)
+    compare(stand_in, primitives.conv_input_grad, gy, w, spatial, *how, groups, tolerance=tolerance)
+    compare(stand_in, primitives.conv_weight_grad, x, gy, kernel, *how, groups, tolerance=tolerance, launches=2)
+
+
+def test_large_convolutions_are_left_to_cublas(stand_in: Any) -> None:
+    with counted() as counts:
+        primitives.conv_forward(
+            stand_in.ones((1, 256, 4, 4)), stand_in.ones((256, 256, 3, 3)), (1, 1), ((1, 1), (1, 1)), (1, 1)
+        )
+    assert counts.by_name["matmul"]
+    assert not any(name.startswith("kernel") for name in counts.by_name)
+
+
+# ---- element by element
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_through_relu(stand_in: Any, dtype: str) -> None:
+    rng = np.random.default_rng(8)
+    y = rng.integers(-1, 2, (5, 70)).astype(dtype)
+    y[0, ::5] = np.nan
+    g = rng.standard_normal((70, 5)).astype(dtype)
+    compare(stand_in, primitives.where_nonzero, np.ascontiguousarray(g.T), y)
+    turned = primitives.where_nonzero(stand_in.asarray(g).T, stand_in.asarray(y))
+    np.testing.assert_array_equal(turned.get(), primitives.where_nonzero(g.T, y))

@@ -18,10 +18,14 @@ _REPLACEMENTS = {
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
     "class_loss_backward": "minitorch.backend.cuda.class_loss",
     "class_loss_forward": "minitorch.backend.cuda.class_loss",
+    "conv_forward": "minitorch.backend.cuda.conv",
+    "conv_input_grad": "minitorch.backend.cuda.conv",
+    "conv_weight_grad": "minitorch.backend.cuda.conv",
     "flag_outside": "minitorch.backend.cuda.index_check",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
     "sgd_step": "minitorch.backend.cuda.optim_steps",
+    "where_nonzero": "minitorch.backend.cuda.pointwise",
 }
 
 

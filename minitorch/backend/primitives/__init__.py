@@ -11,6 +11,7 @@ from minitorch.backend.primitives.adaptive_pooling import (
 from minitorch.backend.primitives.class_loss import class_loss_backward, class_loss_forward
 from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
 from minitorch.backend.primitives.index_check import flag_outside
+from minitorch.backend.primitives.pointwise import where_nonzero
 from minitorch.backend.primitives.pooling import (
     avg_pool_backward,
     avg_pool_forward,
@@ -55,4 +56,5 @@ __all__ = [
     "primitive",
     "release_scratch",
     "segment_add",
+    "where_nonzero",
 ]
