@@ -65,7 +65,7 @@ def max_pool_forward(
     codes = codes.reshape(shape)
     if indices == "flat":
         return y.reshape(shape), max_pool_indices(codes, (height, width), kernel, stride, padding, dilation)
-    return y.reshape(shape), codes
+    return y.reshape(shape), codes if indices else None
 
 
 def max_pool_backward(

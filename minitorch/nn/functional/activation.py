@@ -10,7 +10,7 @@ from minitorch.backend.array_module import device_index, to_device
 from minitorch.core.dtype import default_dtype
 from minitorch.core.inplace import inplace as in_place
 from minitorch.core.tensor import Tensor
-from minitorch.nn.functional import pointwise
+from minitorch.nn.functional import pointwise, smooth
 from minitorch.nn.functional.refusals import require_tensor
 from minitorch.ops import bounds
 from minitorch.ops.dims import wrap_dim
@@ -159,12 +159,12 @@ def tanh(input: Tensor) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``input`` above zero, ``alpha * (exp(input) - 1)`` below (Clevert et al. 2015, arXiv:1511.07289)."""
-    return _run(pointwise.elu, inplace, input, (alpha, 1.0, 1.0))
+    return _run(smooth.elu, inplace, input, (alpha, 1.0, 1.0))
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """:func:`elu` with the two constants that keep mean and variance (Klambauer et al. 2017, arXiv:1706.02515)."""
-    return _run(pointwise.elu, inplace, input, (1.6732632423543772848, 1.0507009873554804934, 1.0))
+    return _run(smooth.elu, inplace, input, (1.6732632423543772848, 1.0507009873554804934, 1.0))
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -175,7 +175,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _run(pointwise.celu, inplace, input, (alpha, 1.0, 1.0 / alpha))
+    return _run(smooth.celu, inplace, input, (alpha, 1.0, 1.0 / alpha))
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -189,39 +189,39 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    return (pointwise.gelu if approximate == "none" else pointwise.gelu_tanh)(input, ())
+    return (smooth.gelu if approximate == "none" else smooth.gelu_tanh)(input, ())
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * sigmoid(input)``, also called swish."""
-    return _run(pointwise.silu, inplace, input, ())
+    return _run(smooth.silu, inplace, input, ())
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * tanh(softplus(input))`` (Misra 2019, arXiv:1908.08681)."""
-    return _run(pointwise.mish, inplace, input, ())
+    return _run(smooth.mish, inplace, input, ())
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * relu6(input + 3) / 6`` (Howard et al. 2019, arXiv:1905.02244)."""
-    return _run(pointwise.hardswish, inplace, input, ())
+    return _run(smooth.hardswish, inplace, input, ())
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """``log(1 + exp(beta * input)) / beta``; ``input`` itself where ``beta * input`` is above ``threshold``."""
-    return pointwise.softplus(input, (beta, threshold))
+    return smooth.softplus(input, (beta, threshold))
 
 
 def logsigmoid(input: Tensor) -> Tensor:
     """``log(sigmoid(input))``, exact also far below zero."""
-    return pointwise.logsigmoid(input, ())
+    return smooth.logsigmoid(input, ())
 
 
 def softsign(input: Tensor) -> Tensor:
     """``input / (1 + abs(input))``; of integers in the default floating-point type."""
     if isinstance(input, Tensor) and input._data.dtype.kind in "iu":
         input = input.to(default_dtype())
-    return pointwise.softsign(input, ())
+    return smooth.softsign(input, ())
 
 
 def tanhshrink(input: Tensor) -> Tensor:

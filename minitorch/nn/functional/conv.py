@@ -65,8 +65,8 @@ def ntuple(value: Any, dims: int, name: str, error: type[Exception] = RuntimeErr
         TypeError: not an int or a sequence of ints.
         error: another number of them: RuntimeError from functions, ValueError from layers.
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,) * dims
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return (value.__index__(),) * dims
     try:
         values = tuple([v.__index__() for v in value])
     except (TypeError, AttributeError):

@@ -15,7 +15,6 @@ import numpy as np
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.nn.functional.pointwise import log1p_exp
 from minitorch.nn.functional.reduce import (
     REDUCTIONS,
     matched,
@@ -26,6 +25,7 @@ from minitorch.nn.functional.reduce import (
     weighted,
     weighted_mean,
 )
+from minitorch.nn.functional.smooth import log1p_exp
 
 
 def declare_loss(names: str, value: Callable, by_input: Callable, by_target: Callable) -> Callable[..., Tensor]:
