@@ -34,6 +34,7 @@ ROWS = {
     "2d same": (lambda t, x, w, b: f(t).conv2d(x, w, b, padding="same"), X2, W2, B),
     "2d same dilated": (lambda t, x, w: f(t).conv2d(x, w, padding="same", dilation=(1, 3)), X2, W2),
     "2d valid": (lambda t, x, w: f(t).conv2d(x, w, padding="valid", stride=2), X2, W2),
+    "2d NumPy's integers": (lambda t, x, w: f(t).conv2d(x, w, None, np.int64(2), (np.int32(1), np.int64(0))), X2, W2),
     "2d unbatched": (lambda t, x, w, b: f(t).conv2d(x[0], w, b, 2, 1), X2, W2, B),
     "2d one position": (lambda t, x, w, b: f(t).conv2d(x, w, b), X2, floats(6, 4, 6, 5), B),
     "2d of transposed": (lambda t, x, w: f(t).conv2d(x.transpose(2, 3), w.flip(0), None, 1, 1), X2, W2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from numbers import Integral
 from typing import Any
 
 from minitorch.backend.primitives import conv_forward, conv_input_grad, conv_weight_grad
@@ -65,8 +66,10 @@ def ntuple(value: Any, dims: int, name: str, error: type[Exception] = RuntimeErr
         TypeError: not an int or a sequence of ints.
         error: another number of them: RuntimeError from functions, ValueError from layers.
     """
-    if hasattr(value, "__index__") and not isinstance(value, bool):
-        return (value.__index__(),) * dims
+    if type(value) is int:
+        return (value,) * dims
+    if isinstance(value, Integral) and not isinstance(value, bool):  # NumPy's integers
+        return (int(value),) * dims
     try:
         values = tuple([v.__index__() for v in value])
     except (TypeError, AttributeError):

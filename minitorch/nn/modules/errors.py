@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 #: the classes that the library raises for bad input; subclasses have messages of their own making
-PLACED = (RuntimeError, ValueError, TypeError, IndexError)
+PLACED = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
 _OWN = tuple(os.path.dirname(path) + os.sep for path in (os.path.dirname(os.path.dirname(__file__)), np.__file__))
 
 
