@@ -82,7 +82,7 @@ def test_sources_compile_for_gpus(tmp_path: Path) -> None:
     for real, architectures in (("float", known), ("double", known[-1:])):
         targets = [f"-gencode=arch=compute_{n},code=sm_{n}" for n in architectures]
         run = subprocess.run(
-            ["nvcc", *options(real), *targets, "-Werror", "all-warnings", "-fatbin", "-o", tmp_path / "out", everything],
+            ["nvcc", *options(real), *targets, "-Werror=all-warnings", "-fatbin", "-o", tmp_path / "out", everything],
             capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
