@@ -20,7 +20,10 @@ from minitorch.core.device import Device as device
 from minitorch.core.device import get_default_device, set_default_device
 from minitorch.core.dtype import DType as dtype
 from minitorch.core.dtype import (
+    bfloat16,
     bool_,
+    complex64,
+    complex128,
     finfo,
     float16,
     float32,
@@ -34,6 +37,9 @@ from minitorch.core.dtype import (
     set_default_dtype,
     uint8,
 )
+from minitorch.core.layout import Layout as layout
+from minitorch.core.layout import MemoryFormat as memory_format
+from minitorch.core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format, strided
 from minitorch.core.printing import get_printoptions, set_printoptions
 from minitorch.core.promotion import promote_types
 from minitorch.core.size import Size
@@ -55,6 +61,7 @@ from minitorch.creation import (
     logspace,
     ones,
     ones_like,
+    scalar_tensor,
     tensor,
     zeros,
     zeros_like,
@@ -286,7 +293,25 @@ from minitorch.ops.pieces import (
     vsplit,
 )
 from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron
-from minitorch.ops.properties import detach, is_complex, is_floating_point, is_nonzero, is_same_size, numel
+from minitorch.ops.properties import (
+    can_cast,
+    conj,
+    conj_physical,
+    detach,
+    get_device,
+    imag,
+    is_complex,
+    is_floating_point,
+    is_nonzero,
+    is_same_size,
+    is_signed,
+    numel,
+    real,
+    resolve_conj,
+    resolve_neg,
+    result_type,
+    typename,
+)
 from minitorch.ops.quantiles import kthvalue, median, mode, nanmedian, nanquantile, quantile
 from minitorch.ops.rearranging import (
     cartesian_prod,
@@ -368,10 +393,20 @@ from minitorch.random import (
     seed,
     set_rng_state,
 )
+from minitorch.runtime import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_float32_matmul_precision,
+    get_num_threads,
+    set_float32_matmul_precision,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from minitorch.sampling import (
     bernoulli,
     multinomial,
     normal,
+    poisson,
     rand,
     rand_like,
     randint,

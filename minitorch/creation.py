@@ -208,6 +208,11 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     return _filled("ones", size, 1, dtype, device, requires_grad)
 
 
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor with the number ``s``; of the default dtype, also for an integer."""
+    return full((), s, dtype=default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad)
+
+
 def empty(
     *size: Any,
     dtype: Any = None,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend import cupy
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import set_default_device
 from minitorch.core.dtype import DType, default_dtype
@@ -76,5 +77,6 @@ def set_default_tensor_type(t: Any) -> None:
     if found is None or prefix not in ("", "torch", "torch.cuda"):
         raise TypeError(f"invalid type object {t!r}: only floating-point tensor types can be the default")
     if prefix == "torch.cuda":
+        cupy()  # which says why there is none
         set_default_device("cuda")
     dtypes.set_default_dtype(found)

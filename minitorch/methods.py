@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minitorch import creation, legacy, sampling
+from minitorch import creation, legacy, sampling, storage
 from minitorch.core.binding import operator_of, swapped
 from minitorch.core.inplace import inplace, reshaped_inplace
 from minitorch.core.tensor import Tensor
@@ -78,14 +78,17 @@ METHODS = {
     index_slices: "index_select index_add index_add_ index_copy index_copy_ index_fill index_fill_ take put put_",
     properties: "size dim ndimension numel nelement element_size get_device is_floating_point is_complex is_signed "
     "is_same_size is_nonzero is_pinned is_shared is_contiguous contiguous stride storage_offset data_ptr "
-    "detach_ _is_view",
+    "detach_ _is_view conj conj_physical resolve_conj resolve_neg",
     masking: "masked_fill masked_fill_ masked_select masked_scatter masked_scatter_ nonzero argwhere",
     linalg: "mm bmm mv dot vdot outer ger matmul addmm addmv addr baddbmm addbmm addmm_ addmv_ addr_ baddbmm_ addbmm_",
-    conversion: "clone to double half long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_",
+    conversion: "clone to double half long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_ "
+    "apply_ map_",
+    storage: "storage untyped_storage",
     softmax: "softmax log_softmax",
     legacy: "new",
     creation: "new_tensor new_zeros new_ones new_empty new_full",
-    sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_",
+    sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_ "
+    "log_normal_ cauchy_ geometric_",
 }
 #: their in-place variants have an underscore
 INPLACE = {
@@ -107,6 +110,8 @@ PROPERTIES = {
     "mT": axes.matrix_transposed,
     "H": axes.hermitian_transposed,
     "mH": axes.matrix_transposed,
+    "real": properties.real,
+    "imag": properties.imag,
 }
 #: methods whose names mean something else in Python, and operators
 OPERATORS = {

@@ -131,16 +131,20 @@ def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires
     return _like(randn, input, dtype, device, requires_grad=requires_grad)
 
 
-def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None
-) -> Tensor:
+def randint_like(input: Tensor, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None) -> Tensor:
     """``randint`` with the shape, dtype and device of ``input``."""
     low, high = (0, low) if high is None else (low, high)
     return _like(lambda shape, **kw: randint(low, high, shape, **kw), input, dtype, device)
 
 
 def normal(
-    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Tensor:
     """Normal numbers with the given mean and standard deviation: numbers with ``size``, or tensors that broadcast.
 
@@ -240,7 +244,9 @@ def _fill_type(self: Tensor, name: str) -> DType:
     return self.dtype if self.dtype.is_floating_point else _float_type(self.dtype, name)
 
 
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None, **kwargs: Any) -> Tensor:
+def uniform_(
+    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None, **kwargs: Any
+) -> Tensor:
     """Fills the tensor with uniform numbers in [a, b)."""
     a, b = kwargs.pop("from", a), kwargs.pop("to", b)
     if kwargs:
@@ -291,3 +297,41 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     _fill_type(self, "exponential_")
     values = generator_or_default(generator).numpy_rng.standard_exponential(self._data.shape)
     return _fill(self, np.asarray(values) / lambd, "exponential_")
+
+
+def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with numbers whose logarithms are normal with this mean and standard deviation."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    values = _draw("randn", self._data.shape, _fill_type(self, "log_normal_"), generator)
+    return _fill(self, np.exp(values * std + mean), "log_normal_")
+
+
+def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with numbers of the Cauchy distribution."""
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    _fill_type(self, "cauchy_")
+    values = np.asarray(generator_or_default(generator).numpy_rng.standard_cauchy(self._data.shape))
+    return _fill(self, values * sigma + median, "cauchy_")
+
+
+def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
+    """Fills the tensor with numbers of trials up to the first success, each of probability ``p``."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    values = np.asarray(generator_or_default(generator).numpy_rng.geometric(p, self._data.shape))
+    return _fill(self, values, "geometric_")
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """Numbers of events at the rates ``input``, in its dtype.
+
+    Raises:
+        RuntimeError: a rate is negative.
+    """
+    rates = to_host(input._data)
+    if (rates < 0).any():
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    values = np.asarray(generator_or_default(generator).numpy_rng.poisson(rates))
+    return wrap(to_device(values.astype(rates.dtype), input.device.ordinal))

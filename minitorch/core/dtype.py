@@ -44,6 +44,31 @@ class DType:
         return (named_dtype, (self.name,))
 
 
+class MissingDType(DType):
+    """A type that PyTorch has and NumPy has not: scripts may name it, nothing can be made of it."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, is_floating_point: bool) -> None:
+        self.name = name
+        self.is_floating_point = is_floating_point
+        self.rank = 2
+
+    @property
+    def is_complex(self) -> bool:  # type: ignore[override]
+        return not self.is_floating_point
+
+    def _refuse(self) -> Any:
+        raise TypeError(f"{self} is not supported: NumPy has no such elements; use torch.float32 or torch.float16")
+
+    numpy = itemsize = property(_refuse)  # type: ignore[assignment]
+
+
+bfloat16, complex64, complex128 = (
+    MissingDType("bfloat16", True),
+    MissingDType("complex64", False),
+    MissingDType("complex128", False),
+)
 bool_ = DType("bool", 0)
 uint8, int8, int16, int32, int64 = (DType(name, 1) for name in ("uint8", "int8", "int16", "int32", "int64"))
 float16, float32, float64 = (DType(name, 2) for name in ("float16", "float32", "float64"))

@@ -13,6 +13,7 @@ import numpy as np
 from minitorch.backend.array_module import as_array
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, device_of
+from minitorch.core.layout import strided
 from minitorch.core.protocols import Protocols
 from minitorch.core.size import Size
 
@@ -81,6 +82,10 @@ class Tensor(Protocols):
         return not isinstance(self._data, np.ndarray)
 
     @property
+    def is_cpu(self) -> bool:
+        return isinstance(self._data, np.ndarray)
+
+    @property
     def itemsize(self) -> int:
         return self._data.itemsize
 
@@ -88,7 +93,7 @@ class Tensor(Protocols):
     def nbytes(self) -> int:
         return self._data.nbytes
 
-    layout = "torch.strided"
+    layout = strided
     is_sparse = is_quantized = is_meta = is_mps = False
 
     # ---- its place in the graph

@@ -286,3 +286,37 @@ def checked_number(value: Any, dtype: np.dtype, name: str) -> Any:
             raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
         return whole
     return value
+
+
+# ---- by a Python function
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:
+    """Replaces each element by what ``callable`` makes of it, one call an element: slow, for small tensors.
+
+    Raises:
+        TypeError: the tensor is not in host memory.
+        RuntimeError: it requires grad.
+
+    >>> import minitorch as torch
+    >>> torch.tensor([1., 2.]).apply_(lambda value: value * 10)
+    tensor([10., 20.])
+    """
+    return map_(self, self, lambda value, _: callable(value), "apply_")
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Any, name: str = "map_") -> Tensor:
+    """Replaces each element by what ``callable`` makes of it and of the element of ``tensor``, which broadcasts.
+
+    Raises:
+        TypeError: the tensor is not in host memory.
+        RuntimeError: it requires grad.
+    """
+    if self.requires_grad:
+        raise RuntimeError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    if self.is_cuda:
+        raise TypeError(f"{name} is only implemented on CPU tensors")
+    memory = self._data
+    others = np.broadcast_to(tensor._data, memory.shape)
+    values = [callable(mine.item(), its.item()) for mine, its in zip(memory.flat, others.flat)]
+    return copy_(self, wrap(np.array(values, memory.dtype).reshape(memory.shape)))

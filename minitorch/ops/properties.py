@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.backend import strided
+from minitorch.core.dtype import DType
+from minitorch.core.layout import channels_last, channels_last_3d
 from minitorch.core.op import Array, op
+from minitorch.core.promotion import result_dtype
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor, edge_of
 from minitorch.ops.dims import wrap_dim
@@ -94,7 +97,12 @@ def is_shared(self: Tensor) -> bool:
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in memory in the order of the indices, without gaps."""
+    """Whether the elements lie in memory in the order of the indices (or of ``memory_format``), without gaps."""
+    if memory_format in (channels_last, channels_last_3d):
+        array = self._data
+        if array.ndim != (4 if memory_format is channels_last else 5):
+            return False
+        return bool(array.transpose(0, *range(2, array.ndim), 1).flags.c_contiguous)
     return bool(self._data.flags.c_contiguous)
 
 
@@ -151,3 +159,58 @@ def detach_(self: Tensor) -> Tensor:
 def detach(input: Tensor) -> Tensor:
     """The same memory outside the graph."""
     return input.detach()
+
+
+# ---- real numbers
+
+
+def real(input: Tensor) -> Tensor:
+    """The tensor itself: there are no complex ones."""
+    return input
+
+
+def imag(input: Tensor) -> Tensor:
+    """
+    Raises:
+        RuntimeError: always, since tensors are real.
+    """
+    raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+
+
+def conj(input: Tensor) -> Tensor:
+    """The tensor itself: there are no complex ones."""
+    return input
+
+
+resolve_conj = resolve_neg = conj_physical = conj
+
+
+# ---- types
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype that an operation on two tensors or numbers would give.
+
+    >>> import minitorch as torch
+    >>> torch.result_type(torch.tensor([1, 2]), 1.0)
+    torch.float32
+    """
+    return result_dtype([x._data if isinstance(x, Tensor) else x for x in (tensor1, tensor2)])
+
+
+def can_cast(from_: DType, to: DType) -> bool:
+    """Whether results of type ``from_`` may be written into a tensor of type ``to``: not into a lower category.
+
+    >>> import minitorch as torch
+    >>> torch.can_cast(torch.float64, torch.float32), torch.can_cast(torch.float32, torch.int64)
+    (True, False)
+    """
+    return from_.rank <= to.rank
+
+
+def typename(obj: Any) -> str:
+    """The name of a tensor's type, or of an object's class with its module."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

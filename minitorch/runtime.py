@@ -1,0 +1,78 @@
+"""Switches of the process: threads, precision, determinism, compilation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from minitorch.backend.cpu import threads
+
+_precision = "highest"
+
+
+def get_num_threads() -> int:
+    """How many threads share the work on the CPU."""
+    return threads.get_num_threads()
+
+
+def set_num_threads(int: int) -> None:
+    """Lets ``int`` threads share the work on the CPU from now on.
+
+    Raises:
+        RuntimeError: not a positive number.
+    """
+    if int < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {int}")
+    threads.set_num_threads(int)
+
+
+def get_float32_matmul_precision() -> str:
+    """What :func:`set_float32_matmul_precision` was last given."""
+    return _precision
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Takes PyTorch's levels; products of float32 matrices keep full precision at each of them.
+
+    Raises:
+        ValueError: not "highest", "high" or "medium".
+    """
+    global _precision
+    if precision not in ("highest", "high", "medium"):
+        raise ValueError(f"expected one of 'highest', 'high', 'medium', got {precision!r}")
+    _precision = precision
+
+
+_deterministic = False
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Remembers ``mode``: on a CPU, equal seeds and threads give equal results in either case."""
+    global _deterministic
+    _deterministic = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What :func:`use_deterministic_algorithms` was last given."""
+    return _deterministic
+
+
+def compile(model: Any = None, **options: Any) -> Any:
+    """Returns ``model``, a module or a function, as it is: there is nothing to compile.  Also a decorator.
+
+    >>> import minitorch as torch
+    >>> @torch.compile
+    ... def double(x):
+    ...     return x * 2
+    >>> double(torch.ones(2))
+    tensor([2., 2.])
+    """
+    if model is None:
+
+        def decorate(function: Callable) -> Callable:
+            return function
+
+        return decorate
+    if not callable(model):
+        raise TypeError(f"compile(): expected a Module or a function, got {type(model).__name__}")
+    return model
