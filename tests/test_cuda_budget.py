@@ -12,6 +12,7 @@ import minitorch
 
 pytestmark = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
 
+BATCH = 8
 #: of the library's own; see test_fewer_launches_than_pytorch
 LAUNCHES = 45
 #: kernels that PyTorch 2 starts on CUDA for one call of an op, with cuDNN, whose own choice of algorithms may add some;
@@ -52,8 +53,8 @@ def step_of(torch: Any, device: str) -> Any:
     net, criterion = lenet(torch).to(device), torch.nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     rng = np.random.default_rng(0)
-    images = torch.from_numpy(rng.random((16, 1, 28, 28), np.float32))
-    labels = torch.from_numpy(rng.integers(0, 10, 16))
+    images = torch.from_numpy(rng.random((BATCH, 1, 28, 28), np.float32))
+    labels = torch.from_numpy(rng.integers(0, 10, BATCH))
 
     def step() -> Any:
         x, y = images.to(device), labels.to(device)
