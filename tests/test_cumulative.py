@@ -159,6 +159,20 @@ def test_linear_recurrence(length):
     np.testing.assert_allclose(scan.linear_recurrence(factor.T, summand.T, 1), np.transpose(expected), rtol=1e-13)
 
 
+@pytest.mark.parametrize(
+    "shape", [(5, 700), (700, 5), (3, 4, 300), (3, 300, 2), (70_000,), (2, 40_000), (3, 0), (0, 3)]
+)
+def test_running_sums_of_every_shape(shape):
+    array = np.random.default_rng(0).uniform(0.9, 1.1, shape).astype(np.float32)
+    for axis in range(len(shape)):
+        for name, scan_of in (("add", np.cumsum), ("multiply", np.cumprod)):
+            expected = scan_of(array, axis=axis, dtype=np.float64).astype(np.float32)
+            np.testing.assert_array_equal(scan.running_wide(name, array, axis, np.float64), expected)
+            flipped = np.flip(array, axis)
+            expected = scan_of(flipped, axis=axis, dtype=np.float64).astype(np.float32)
+            np.testing.assert_array_equal(scan.running_wide(name, flipped, axis, np.float64), expected)
+
+
 def test_running_sums_keep_the_digits_of_float32():
     x = minitorch.full((100_000,), 0.1)
     assert x.cumsum(0)[-1].item() == pytest.approx(float(np.float32(0.1)) * 100_000, rel=1e-7)

@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch import return_types
 from minitorch.backend import array_module as xp
-from minitorch.backend.primitives.scan import linear_recurrence, running
+from minitorch.backend.primitives.scan import linear_recurrence, running, running_wide
 from minitorch.core.dtype import as_dtype
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
@@ -25,13 +25,12 @@ _WIDER = {"float16": np.float32, "float32": np.float64, "float64": np.float64}
 @op("CumsumBackward0")
 def _cumsum(input: Array, axis, reverse):
     """Running sums from the first element on or, with ``reverse``, from the last."""
-    dtype = input.dtype
     if reverse:
         input = xp(input).flip(input, axis)
-    wider = _WIDER.get(dtype.name, np.int64)
-    out = input.cumsum(axis=axis, dtype=wider)
-    if dtype.kind == "f" and out.dtype != dtype:
-        out = out.astype(dtype)
+    if input.dtype.kind != "f":
+        out = input.cumsum(axis=axis, dtype=np.int64)
+    else:
+        out = running_wide("add", input, axis, _WIDER[input.dtype.name])
     return xp(out).flip(out, axis) if reverse else out
 
 
@@ -66,11 +65,9 @@ def cumsum(input, dim, *, dtype=None):
 
 @op("CumprodBackward0")
 def _cumprod(input: Array, axis):
-    dtype = input.dtype
-    if dtype.kind != "f":
+    if input.dtype.kind != "f":
         return input.cumprod(axis=axis, dtype=np.int64)
-    out = input.cumprod(axis=axis, dtype=_WIDER[dtype.name])
-    return out if out.dtype == dtype else out.astype(dtype)
+    return running_wide("multiply", input, axis, _WIDER[input.dtype.name])
 
 
 @keywords

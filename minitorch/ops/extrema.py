@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from minitorch import return_types
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.row_reductions import row_extremes
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.bounds import maximum, minimum
@@ -61,11 +62,15 @@ def _min_all(input: Array):
 
 @op("AmaxBackward0")
 def _amax(input: Array, axes, keepdim):
+    if len(axes) == 1:
+        return row_extremes(input, axes[0], True, keepdim)
     return input.max(axis=axes, keepdims=keepdim)
 
 
 @op("AminBackward0")
 def _amin(input: Array, axes, keepdim):
+    if len(axes) == 1:
+        return row_extremes(input, axes[0], False, keepdim)
     return input.min(axis=axes, keepdims=keepdim)
 
 
@@ -130,12 +135,12 @@ def aminmax(input, *, dim=None, keepdim=False):
 
 @op("MaxBackward0", aux=True)
 def _max_dim(input: Array, axis, keepdim):
-    return input.max(axis=axis, keepdims=keepdim), input.argmax(axis=axis)
+    return row_extremes(input, axis, True, keepdim), input.argmax(axis=axis)
 
 
 @op("MinBackward0", aux=True)
 def _min_dim(input: Array, axis, keepdim):
-    return input.min(axis=axis, keepdims=keepdim), input.argmin(axis=axis)
+    return row_extremes(input, axis, False, keepdim), input.argmin(axis=axis)
 
 
 def place_grad(g, shape, axis, places, keepdim):

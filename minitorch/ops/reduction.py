@@ -9,6 +9,7 @@ import numpy as np
 
 from minitorch.backend import array_module as xp
 from minitorch.backend import as_array, strided
+from minitorch.backend.primitives.row_reductions import row_extremes, sums
 from minitorch.core.dtype import as_dtype, bool_, int64, uint8
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -42,7 +43,7 @@ def sum_array(input, axes, keepdim):
         return input.sum(axis=axes, dtype=np.int64, keepdims=keepdim)
     if dtype.itemsize == 2:
         return input.sum(axis=axes, dtype=np.float32, keepdims=keepdim).astype(dtype)
-    return input.sum(axis=axes, keepdims=keepdim)
+    return sums(input, axes, keepdim)
 
 
 def mean_array(input, axes, keepdim):
@@ -52,7 +53,7 @@ def mean_array(input, axes, keepdim):
     divisor = float(count or math.nan)
     if dtype.itemsize == 2:
         return (input.sum(axis=axes, dtype=np.float32, keepdims=keepdim) / divisor).astype(dtype)
-    out = input.sum(axis=axes, keepdims=keepdim)
+    out = sums(input, axes, keepdim)
     if out.ndim:
         out /= divisor
         return out
@@ -337,10 +338,10 @@ def _logsumexp_array(input, axes, keepdim):
     lib = xp(input)
     if count_of(input.shape, axes) == 0:
         return sum_array(input, axes, keepdim) - math.inf
-    top = input.max(axis=axes, keepdims=True)
+    top = row_extremes(input, axes[0], True, True) if len(axes) == 1 else input.max(axis=axes, keepdims=True)
     # an infinite maximum must not be subtracted from itself
     top = lib.where(lib.isinf(top), top.dtype.type(0), top)
-    out = lib.exp(input - top).sum(axis=axes, keepdims=True)
+    out = sums(lib.exp(input - top), axes, True)
     with np.errstate(divide="ignore"):
         out = lib.log(out) + top
     return out if keepdim else out.squeeze(axes)

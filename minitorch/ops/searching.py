@@ -40,7 +40,7 @@ def _row_order(lib: Any, rows: Any) -> Any:
     return lib.lexsort(lib.ascontiguousarray(rows.T[::-1]))
 
 
-def _distinct(name: str, input: Tensor, dim: Any, consecutive: bool) -> tuple[Any, Any, Any]:
+def _distinct(name: str, input: Tensor, dim: Any, consecutive: bool, inverse: bool = True) -> tuple[Any, Any, Any]:
     """Arrays of the distinct elements (or slices along ``dim``), of where each went, and of how many there were."""
     array = input._data
     lib = xp(array)
@@ -48,8 +48,8 @@ def _distinct(name: str, input: Tensor, dim: Any, consecutive: bool) -> tuple[An
         flat = array.reshape(-1)
         if flat.size == 0:
             return flat.copy(), lib.zeros(array.shape, np.int64), lib.zeros(0, np.int64)
-        order = None if consecutive else stable_order(flat)
-        ranked = flat if order is None else flat[order]
+        order = stable_order(flat) if inverse and not consecutive else None
+        ranked = flat if consecutive else lib.sort(flat) if order is None else flat[order]
         starts = _first_of_run(lib, ranked[1:] != ranked[:-1])
         number, counts = _runs(lib, starts)
         return ranked[starts], _unordered(lib, number, order).reshape(array.shape), counts
@@ -98,7 +98,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     >>> torch.unique(torch.tensor([3, 1, 3]), return_inverse=True, return_counts=True)
     (tensor([1, 3]), tensor([1, 0, 1]), tensor([1, 2]))
     """
-    return _asked_for(_distinct("unique", input, dim, False), return_inverse, return_counts)
+    return _asked_for(_distinct("unique", input, dim, False, return_inverse), return_inverse, return_counts)
 
 
 def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.row_reductions import row_extremes, sums
 from minitorch.core.op import Array, op
 from minitorch.ops.dims import wrap_dim
 from minitorch.ops.keywords import keywords
@@ -21,9 +22,9 @@ def _in_float32(function, *arrays):
 @op("SoftmaxBackward0")
 def _softmax(input: Array, axis):
     def forward(x):
-        out = x - x.max(axis=axis, keepdims=True)  # no exponential overflows
+        out = x - row_extremes(x, axis, True, True)  # no exponential overflows
         xp(x).exp(out, out=out)
-        out /= out.sum(axis=axis, keepdims=True)
+        out /= sums(out, (axis,), True)
         return out
 
     return _in_float32(forward, input)
@@ -33,7 +34,7 @@ def _softmax(input: Array, axis):
 def _softmax_grad(g: Array, out: Array, axis):
     def forward(g, result):
         product = g * result
-        xp(g).subtract(g, product.sum(axis=axis, keepdims=True), out=product)
+        xp(g).subtract(g, sums(product, (axis,), True), out=product)
         product *= result
         return product
 
@@ -52,8 +53,8 @@ _softmax_grad.rules(
 def _log_softmax(input: Array, axis):
     def forward(x):
         lib = xp(x)
-        out = x - x.max(axis=axis, keepdims=True)
-        out -= lib.log(lib.exp(out).sum(axis=axis, keepdims=True))
+        out = x - row_extremes(x, axis, True, True)
+        out -= lib.log(sums(lib.exp(out), (axis,), True))
         return out
 
     return _in_float32(forward, input)
@@ -63,7 +64,7 @@ def _log_softmax(input: Array, axis):
 def _log_softmax_grad(g: Array, out: Array, axis):
     def forward(g, result):
         product = xp(g).exp(result)
-        product *= g.sum(axis=axis, keepdims=True)
+        product *= sums(g, (axis,), True)
         return xp(g).subtract(g, product, out=product)
 
     return _in_float32(forward, g, out)

@@ -27,6 +27,8 @@ def _moments(input, axes, correction):
     if dtype.itemsize == 2:
         variance, mean = _moments(input.astype(np.float32), axes, correction)
         return variance.astype(dtype), mean.astype(dtype)
+    if len(axes) == input.ndim and input.size > 1 and input.flags.c_contiguous:
+        return _whole_moments(input, correction)
     count = count_of(input.shape, axes)
     mean = mean_array(input, axes, True)
     deviation = input - mean
@@ -36,13 +38,19 @@ def _moments(input, axes, correction):
     total = sum_array(deviation, axes, True)
     if count:
         total -= lost * lost / float(count)
-    freedom = count - correction
-    if freedom > 0:
-        total /= float(freedom)
-    else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            total /= 0.0
+    total /= float(max(count - correction, 0))
     return total, mean
+
+
+def _whole_moments(input, correction):
+    """:func:`_moments` of all elements, for which a sum of squares is one product."""
+    flat = input.reshape(-1)
+    mean = mean_array(flat, None, False)
+    deviation = flat - mean
+    lost = deviation.sum()
+    total = (deviation @ deviation - lost * lost / flat.size) / float(max(flat.size - correction, 0))
+    shape = (1,) * input.ndim
+    return total.reshape(shape), mean.reshape(shape)
 
 
 def _shaped(array, axes, keepdim):
