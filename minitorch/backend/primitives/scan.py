@@ -6,6 +6,7 @@ itself shifted by 1, 2, 4 ...: as many steps as the length has binary digits.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def running(name: str, array: Any, axis: int) -> Any:
 def running_wide(name: str, array: Any, axis: int, dtype: Any) -> Any:
     """Running sums (``"add"``) or products (``"multiply"``), kept in ``dtype`` and returned in the array's own type."""
     xp = array_module(array)
-    if xp is np and array.size and array.size >= _SLICE * array.shape[axis]:
+    if xp is np and array.size and math.prod(array.shape[axis + 1 :]) >= _SLICE:
         out = np.empty(array.shape, array.dtype)
         slices, results = np.moveaxis(array, axis, 0), np.moveaxis(out, axis, 0)
         total = slices[0].astype(dtype)
