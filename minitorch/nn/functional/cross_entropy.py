@@ -13,8 +13,8 @@ from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.class_loss import class_loss
-from minitorch.nn.functional.softmax import log_softmax, softmax
 from minitorch.nn.functional.reduce import only_tensors, reduction_of
+from minitorch.nn.functional.softmax import log_softmax, softmax
 
 
 class Classes(NamedTuple):
@@ -33,7 +33,7 @@ class Classes(NamedTuple):
 
 
 def _class_numbers(name: str, shape: tuple, t: Any) -> Any:
-    """The array ``t`` (N, \\*d) of class numbers for scores of ``shape`` (N, C, \\*d) as int64; values are not looked at.
+    """The array ``t`` (N, \\*d) of class numbers for scores of ``shape`` (N, C, \\*d) as int64; no value is looked at.
 
     Raises:
         ValueError: the batch sizes differ.
@@ -198,7 +198,9 @@ def _smoothed(targets: Classes, smoothing: float, shape: tuple, dtype: Any) -> t
     return q, q.sum(axis=1, keepdims=True)
 
 
-def _cross_entropy_rule(g: Tensor, input: Tensor, targets: Classes, smoothing: float, reduction: str, aux: Any) -> Tensor:
+def _cross_entropy_rule(
+    g: Tensor, input: Tensor, targets: Classes, smoothing: float, reduction: str, aux: Any
+) -> Tensor:
     shape, dtype = input._data.shape, input._data.dtype
     if state.enabled:  # the gradient will be differentiated: every step as an operation of its own
         q, mass = _smoothed(targets, smoothing, shape, dtype)
@@ -226,7 +228,9 @@ _cross_entropy_2d = _declare_cross_entropy("NllLoss2DBackward0")
 _cross_entropy_smoothed = _declare_cross_entropy("AddBackward0")
 
 
-def _soft_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float) -> Tensor:
+def _soft_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, smoothing: float
+) -> Tensor:
     """Targets that are distributions over the classes, of the input's shape."""
     if smoothing:
         target = target * (1 - smoothing) + smoothing / input._data.shape[1]
@@ -273,8 +277,8 @@ def cross_entropy(
 ) -> Tensor:
     """Minus the log of the probability that ``softmax(input)`` gives to the target.
 
-    Shape: input (N, C, \\*d) or (C,); target class numbers (N, \\*d) or () as int64, or probabilities of the input's shape
-    -> (), or the target's shape without the classes for ``reduction="none"``.
+    Shape: input (N, C, \\*d) or (C,); target class numbers (N, \\*d) or () as int64, or probabilities of the input's
+    shape -> (), or the target's shape without the classes for ``reduction="none"``.
 
     Args:
         weight: (C,), of each class; the mean is weighted too.

@@ -9,16 +9,17 @@ from typing import Any
 from minitorch.backend import array_module as xp
 from minitorch.core.dtype import finfo, of_numpy
 from minitorch.core.node import bump_version
-from minitorch.core.tensor import Tensor, wrap
+from minitorch.core.tensor import Tensor
 from minitorch.nn.functional.padding import constant_pad
-from minitorch.nn.functional.pooling import avg_pool
+from minitorch.nn.functional.pooling import avg_pool2d
 from minitorch.nn.functional.standardize import (
-    Layout,
     batch_normalise,
     group_normalise,
+    instance_normalise,
     layer_normalise,
+    layout_of,
+    normalise_by,
     rms_normalise,
-    scale_channels,
 )
 
 
@@ -75,13 +76,13 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: expected running_mean and running_var to be defined when training=False")
-        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view, affine)
+        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view)
     if count == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}: use a larger batch, "
             "or eval() to normalise by the running statistics"
         )
-    out, statistics = batch_normalise(input, weight, bias, Layout(view, (0, 2), affine), eps)
+    out, statistics = batch_normalise(input, weight, bias, layout_of(view, (0, 2), affine), eps)
     if running_mean is not None:
         _move(running_mean, statistics.mean, momentum)
     if running_var is not None:
@@ -96,15 +97,11 @@ def _move(running: Tensor, batch: Any, momentum: float) -> None:
 
 
 def _with_running_statistics(
-    input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, view: Any, affine: Any
+    input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, view: tuple
 ) -> Tensor:
-    invstd = 1 / xp(var._data).sqrt(var._data + var._data.dtype.type(eps))
-    dtype = of_numpy(input._data.dtype)
-    scale = wrap(invstd) if weight is None else weight * wrap(invstd)
-    shift = scale * wrap(-mean._data)
-    if bias is not None:
-        shift = shift + bias
-    return scale_channels(input, scale.to(dtype), shift.to(dtype), view, affine)
+    v, dtype = var._data, input._data.dtype
+    invstd = (1 / xp(v).sqrt(v + v.dtype.type(eps))).astype(dtype, copy=False).reshape(1, -1, 1)
+    return normalise_by(input, weight, bias, mean._data.astype(dtype, copy=False).reshape(1, -1, 1), invstd, view)
 
 
 def instance_norm(
@@ -123,7 +120,7 @@ def instance_norm(
     """
     shape = input._data.shape
     if len(shape) < 3:
-        raise RuntimeError(f"instance_norm: expected an input of at least 3 dimensions (N, C, ...), got shape {shape}")
+        raise ValueError(f"instance_norm: expected an input of at least 3 dimensions (N, C, ...), got shape {shape}")
     channels, inner = shape[1], math.prod(shape[2:])
     _check_channels(
         "instance_norm", channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
@@ -133,13 +130,13 @@ def instance_norm(
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is False")
-        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view, affine)
+        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view)
     if inner == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {list(shape)}: instance normalisation "
             "would set everything to zero"
         )
-    out, statistics = batch_normalise(input, weight, bias, Layout(view, (2,), affine), eps)
+    out, statistics = instance_normalise(input, weight, bias, layout_of(view, (2,), affine), eps)
     if running_mean is not None:
         _move(running_mean, statistics.mean.mean(axis=0), momentum)
     if running_var is not None:
@@ -154,8 +151,8 @@ def _normal_shape(name: str, input: Tensor, normalized_shape: Sequence[int], wei
     has = input._data.shape
     if len(has) < len(shape) or has[len(has) - len(shape) :] != shape:
         raise RuntimeError(
-            f"{name}: given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
-            f"but got input of size {list(has)}"
+            f"{name}: given normalized_shape={list(shape)}, expected input with shape "
+            f"[*, {', '.join(map(str, shape))}], but got input of size {list(has)}"
         )
     for what, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and tensor._data.shape != shape:
@@ -174,7 +171,9 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Mean 0 and variance 1 over the last dimensions, times ``weight``, plus ``bias`` (Ba et al. 2016, arXiv:1607.06450).
+    """Mean 0 and variance 1 over the last dimensions, times ``weight``, plus ``bias``.
+
+    Ba et al. 2016, "Layer normalization", arXiv:1607.06450.
 
     Shape: input (\\*, \\*normalized_shape), weight and bias ``normalized_shape``.
 
@@ -188,7 +187,7 @@ def layer_norm(
     shape = _normal_shape("layer_norm", input, normalized_shape, weight, bias)
     inner = math.prod(shape)
     view = (input._data.size // inner if inner else 0, inner)
-    return layer_normalise(input, weight, bias, Layout(view, (1,), (1, inner)), eps)[0]
+    return layer_normalise(input, weight, bias, layout_of(view, (1,), (1, inner)), eps)[0]
 
 
 def rms_norm(
@@ -203,7 +202,7 @@ def rms_norm(
     inner = math.prod(shape)
     view = (input._data.size // inner if inner else 0, inner)
     eps = finfo(of_numpy(input._data.dtype)).eps if eps is None else eps
-    return rms_normalise(input, weight, None, Layout(view, (1,), (1, inner), False), eps)[0]
+    return rms_normalise(input, weight, None, layout_of(view, (1,), (1, inner), False), eps)[0]
 
 
 def group_norm(
@@ -215,6 +214,7 @@ def group_norm(
 
     Raises:
         RuntimeError: the channels cannot be divided into ``num_groups``.
+        ValueError: one value per group.
     """
     shape = input._data.shape
     if len(shape) < 2:
@@ -228,13 +228,16 @@ def group_norm(
     _check_channels("group_norm", channels, weight=weight, bias=bias)
     _check_float("group_norm", input, weight)
     each = channels // num_groups
-    layout = Layout((shape[0], num_groups, each, inner), (2, 3), (1, num_groups, each, 1))
+    if shape[0] * each * inner == 1:
+        raise ValueError(
+            f"group_norm: Expected more than 1 value per group, got input size {list(shape)} for {num_groups} groups: "
+            "everything would become zero"
+        )
+    layout = layout_of((shape[0], num_groups, each, inner), (2, 3), (1, num_groups, each, 1))
     return group_normalise(input, weight, bias, layout, eps)[0]
 
 
-def local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """Each element divided by ``(k + alpha · mean of squares over size neighbouring channels) ** beta``.
 
     Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
@@ -243,7 +246,8 @@ def local_response_norm(
     if len(shape) < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
     square = (input * input).reshape(shape[0], 1, shape[1], math.prod(shape[2:]))
-    before = size // 2
-    square = constant_pad(square, ((0, 0), (0, 0), (before, size - 1 - before), (0, 0)), 0)
-    mean = avg_pool(2, square, (size, 1), (1, 1), 0, False, True, None)
+    if size < 1:
+        raise RuntimeError(f"local_response_norm: size should be greater than zero, got {size}")
+    square = constant_pad(square, ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0)), 0)
+    mean = avg_pool2d(square, (size, 1), 1)
     return input / (mean.reshape(shape) * alpha + k) ** beta

@@ -18,7 +18,8 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -28,26 +29,27 @@ from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 
 
-class Layout(NamedTuple):
-    """See the module."""
+class Layout:
+    """See the module.  ``centred=False``: only divide by the root of the mean square (RMSNorm)."""
 
-    view: tuple[int, ...]
-    axes: tuple[int, ...]
-    affine: tuple[int, ...]
-    centred: bool = True  # False: only divide by the root of the mean square (RMSNorm)
+    __slots__ = ("affine", "affine_axes", "axes", "centred", "inner", "samples", "view")
 
-    @property
-    def count(self) -> int:
-        return math.prod([self.view[a] for a in self.axes])
+    def __init__(
+        self, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...], centred: bool = True
+    ) -> None:
+        self.view, self.axes, self.affine, self.centred = view, axes, affine, centred
+        self.samples = max(1, math.prod([view[a] for a in axes]))
+        #: what the gradients of weight and bias are summed over
+        self.affine_axes = tuple([i for i, n in enumerate(affine) if n == 1])
+        #: axes that are normalised over and share weight and bias: what sums over them leave is small
+        self.inner = tuple([a for a in axes if affine[a] == 1])
 
-    @property
-    def affine_axes(self) -> tuple[int, ...]:
-        """What the gradients of weight and bias are summed over."""
-        return tuple([i for i, n in enumerate(self.affine) if n == 1])
+
+layout_of = lru_cache(maxsize=256)(Layout)
 
 
 class _Statistics:
-    """Mean, variance and 1 / standard deviation of one call, and sums that its three gradients share."""
+    """Mean, variance and 1 / standard deviation of one call, and the sums that its three gradients share."""
 
     __slots__ = ("_of", "_sums", "invstd", "mean", "var")
 
@@ -56,23 +58,28 @@ class _Statistics:
         self._of: Callable = lambda: None
         self._sums: Any = None
 
-    def normalised(self, x: Any) -> Any:
-        out = x - self.mean if self.mean is not None else x * self.invstd
-        if self.mean is not None:
-            out *= self.invstd
-        return out
-
-    def keep(self, g: Tensor, sums: tuple) -> tuple:
-        self._of, self._sums = weakref.ref(g), sums
-        return sums
+    def keep(self, g: Tensor, by_weight: Any, by_bias: Any) -> None:
+        self._of, self._sums = weakref.ref(g), (by_weight, by_bias)
 
     def kept(self, g: Tensor) -> tuple | None:
-        """The sums for this very gradient, if they are there."""
+        """The gradients by weight and bias for this very gradient, if they are there."""
         return self._sums if self._of() is g else None
 
 
 def _compute_type(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.itemsize == 2 else array
+
+
+def _dot(a: Any, b: Any, axes: tuple[int, ...]) -> Any:
+    """``(a * b).sum(axes, keepdims=True)`` without the product in memory."""
+    total = xp(a).einsum(_subscripts(a.ndim, axes), a, b)
+    return total.reshape([1 if i in axes else n for i, n in enumerate(a.shape)])
+
+
+@lru_cache(maxsize=64)
+def _subscripts(ndim: int, axes: tuple[int, ...]) -> str:
+    letters = "abcd"[:ndim]
+    return f"{letters},{letters}->" + "".join([x for i, x in enumerate(letters) if i not in axes])
 
 
 def _declare(name: str) -> Callable:
@@ -81,16 +88,19 @@ def _declare(name: str) -> Callable:
         x = _compute_type(input).reshape(layout.view)
         mean, out = None, x
         if layout.centred:
-            mean = x.mean(axis=layout.axes, keepdims=True)
+            mean = x.mean(axis=layout.axes, keepdims=True) if x.size else x.sum(axis=layout.axes, keepdims=True)
             out = x - mean
-        var = _mean_square(out, layout)
+        var = _dot(out, out, layout.axes) / x.dtype.type(layout.samples)
         invstd = 1 / xp(x).sqrt(var + x.dtype.type(eps))
+        scale, w = invstd, None if weight is None else weight.reshape(layout.affine)
+        if w is not None and layout.inner:
+            scale, w = scale * w, None
         if out is x:
-            out = x * invstd
+            out = x * scale
         else:
-            out *= invstd
-        if weight is not None:
-            out *= weight.reshape(layout.affine)
+            out *= scale
+        if w is not None:
+            out *= w
         if bias is not None:
             out += bias.reshape(layout.affine)
         return out.reshape(input.shape).astype(input.dtype, copy=False), _Statistics(mean, var, invstd)
@@ -99,55 +109,49 @@ def _declare(name: str) -> Callable:
     return normalise
 
 
-def _mean_square(x: Any, layout: Layout) -> Any:
-    """The mean of squares over the axes, in one pass where the axes allow it."""
-    lib = xp(x)
-    if layout.axes == tuple(range(x.ndim - len(layout.axes), x.ndim)):
-        rows = x.reshape(*x.shape[: x.ndim - len(layout.axes)], -1)
-        total = lib.einsum("...i,...i->...", rows, rows)
-    else:  # batch: the middle axis stays
-        total = lib.einsum("ncs,ncs->c", x, x)
-    shape = [1 if i in layout.axes else n for i, n in enumerate(layout.view)]
-    return total.reshape(shape) / x.dtype.type(max(1, layout.count))
-
-
-def _sums(g: Any, product: Any, layout: Layout) -> tuple:
-    axes = layout.affine_axes
-    return g.sum(axis=axes, keepdims=True), product.sum(axis=axes, keepdims=True)
-
-
-def _input_rule(g: Tensor, input: Tensor, weight: Tensor | None, layout: Layout, eps: float, aux: _Statistics) -> Tensor:
+def _input_rule(
+    g: Tensor, input: Tensor, weight: Tensor | None, layout: Layout, eps: float, aux: _Statistics
+) -> Tensor:
     if state.enabled:
         return _input_gradient(g, input, weight, layout, eps)
+    # With x the centred input, s = 1 / std and w the weight: s·w·g - x·s³·mean(w·g·x) - s·mean(w·g).
     shape, dtype = input._data.shape, input._data.dtype
-    slope = _compute_type(g._data).reshape(layout.view)
-    x = aux.normalised(_compute_type(input._data).reshape(layout.view))
-    product = slope * x
-    count = x.dtype.type(max(1, layout.count))
+    slope, x = _seen_as(g, layout), _seen_as(input, layout)
+    own = layout.centred
+    if own:
+        x = x - aux.mean
+    s, axes = aux.invstd, layout.axes
     w = None if weight is None else _compute_type(weight._data).reshape(layout.affine)
-    if w is not None:
-        sums = aux.keep(g, _sums(slope, product, layout))
-        if layout.affine_axes == layout.axes:  # batch: what weight and bias need is all there is to sum
-            total, along = sums[0] * w, sums[1] * w
-            x *= along / -count
-            slope = slope * w
-        else:
-            slope = slope * w
-            product *= w
-            total, along = slope.sum(axis=layout.axes, keepdims=True), product.sum(axis=layout.axes, keepdims=True)
-            x *= along / -count
+    if layout.inner:
+        total, along = slope.sum(axis=layout.inner, keepdims=True), _dot(slope, x, layout.inner)
+        if w is not None:
+            aux.keep(g, _over(along * s, layout.affine_axes), _over(total, layout.affine_axes))
+            total, along = total * w, along * w
+        total, along = _over(total, axes), _over(along, axes)
+        slope = slope * (s if w is None else s * w)
+        total, along = total * s, along * s
     else:
-        total, along = _sums_over(slope, product, layout)
-        x *= along / -count
-    x += slope
+        slope = slope * s
+        if w is not None:
+            aux.keep(g, _dot(slope, x, layout.affine_axes), None)
+            slope *= w
+        total, along = slope.sum(axis=axes, keepdims=True), _dot(slope, x, axes)
+    along *= s * s / -layout.samples
+    out = xp(x).multiply(x, along, out=x if own else None)
+    out += slope
     if layout.centred:
-        x -= total / count
-    x *= aux.invstd
-    return wrap(x.reshape(shape).astype(dtype, copy=False))
+        out -= total / layout.samples
+    return wrap(out.reshape(shape).astype(dtype, copy=False))
 
 
-def _sums_over(g: Any, product: Any, layout: Layout) -> tuple:
-    return g.sum(axis=layout.axes, keepdims=True), product.sum(axis=layout.axes, keepdims=True)
+def _seen_as(tensor: Tensor, layout: Layout) -> Any:
+    return _compute_type(tensor._data).reshape(layout.view)
+
+
+def _over(values: Any, axes: tuple[int, ...]) -> Any:
+    """The sum over those of the axes that are still there."""
+    left = tuple([a for a in axes if values.shape[a] != 1])
+    return values.sum(axis=left, keepdims=True) if left else values
 
 
 def _input_gradient(g: Tensor, input: Tensor, weight: Tensor | None, layout: Layout, eps: float) -> Tensor:
@@ -171,52 +175,55 @@ def _normalised(input: Tensor, layout: Layout, eps: float) -> tuple[Tensor, Tens
     return x * invstd, invstd
 
 
-def _weight_rule(
-    g: Tensor, input: Tensor, layout: Layout, eps: float, aux: _Statistics, weight_shape: tuple
-) -> Tensor:
+def _weight_rule(g: Tensor, input: Tensor, layout: Layout, eps: float, aux: _Statistics, weight_shape: tuple) -> Tensor:
     if state.enabled:
         x, _ = _normalised(input, layout, eps)
         return (g.reshape(layout.view) * x).sum(layout.affine_axes).reshape(weight_shape)
-    dtype = g._data.dtype
-    return wrap(_shared_sums(g, input, layout, aux)[1].reshape(weight_shape).astype(dtype, copy=False))
+    kept = aux.kept(g)
+    if kept is None:
+        x = _seen_as(input, layout)
+        x = (x - aux.mean if layout.centred else x) * aux.invstd
+        by_weight = _dot(_seen_as(g, layout), x, layout.affine_axes)
+    else:
+        by_weight = kept[0]
+    return wrap(by_weight.reshape(weight_shape).astype(g._data.dtype, copy=False))
 
 
 def _bias_rule(g: Tensor, layout: Layout, aux: _Statistics, bias_shape: tuple) -> Tensor:
-    sums = None if state.enabled else aux.kept(g)
-    if sums is None:
+    kept = None if state.enabled else aux.kept(g)
+    if kept is None or kept[1] is None:
         return g.reshape(layout.view).sum(layout.affine_axes).reshape(bias_shape)
-    return wrap(sums[0].reshape(bias_shape).astype(g._data.dtype, copy=False))
-
-
-def _shared_sums(g: Tensor, input: Tensor, layout: Layout, aux: _Statistics) -> tuple:
-    sums = aux.kept(g)
-    if sums is None:
-        slope = _compute_type(g._data).reshape(layout.view)
-        x = aux.normalised(_compute_type(input._data).reshape(layout.view))
-        sums = aux.keep(g, _sums(slope, slope * x, layout))
-    return sums
+    return wrap(kept[1].reshape(bias_shape).astype(g._data.dtype, copy=False))
 
 
 batch_normalise = _declare("NativeBatchNormBackward0")
 layer_normalise = _declare("NativeLayerNormBackward0")
 group_normalise = _declare("NativeGroupNormBackward0")
-rms_normalise = _declare("FusedRmsNormBackward0")
+rms_normalise = _declare("MulBackward0")
+instance_normalise = _declare("ViewBackward0")
 
 
 @op("NativeBatchNormBackward0")
-def scale_channels(input: Array, scale: Array, shift: Array, view, shape):
-    """``input * scale + shift`` with scale and shift in ``shape``."""
-    out = input.reshape(view) * scale.reshape(shape)
-    out += shift.reshape(shape)
+def normalise_by(input: Array, weight: Array | None, bias: Array | None, mean, invstd, view):
+    """``(input - mean) * invstd * weight + bias`` with a mean and a deviation that are given, (1, C, 1)."""
+    scale = invstd if weight is None else invstd * weight.reshape(invstd.shape)
+    out = input.reshape(view) * scale
+    out += -mean * scale if bias is None else bias.reshape(invstd.shape) - mean * scale
     return out.reshape(input.shape)
 
 
-def _sum_channels(g: Tensor, view: tuple, shape: tuple) -> Tensor:
-    return g.reshape(view).sum([i for i, n in enumerate(shape) if n == 1])
+def _by_input(g, weight, invstd, view, input_shape):
+    scale = wrap(invstd) if weight is None else weight.reshape(invstd.shape) * wrap(invstd)
+    return (g.reshape(view) * scale).reshape(input_shape)
 
 
-scale_channels.rules(
-    input=lambda g, scale, view, shape, input_shape: (g.reshape(view) * scale.reshape(shape)).reshape(input_shape),
-    scale=lambda g, input, view, shape, scale_shape: _sum_channels(g * input, view, shape).reshape(scale_shape),
-    shift=lambda g, view, shape, shift_shape: _sum_channels(g, view, shape).reshape(shift_shape),
+def _by_weight(g, input, mean, invstd, view, weight_shape):
+    x = (input.reshape(view) - wrap(mean)) * wrap(invstd)
+    return (g.reshape(view) * x).sum((0, 2)).reshape(weight_shape)
+
+
+normalise_by.rules(
+    input=_by_input,
+    weight=_by_weight,
+    bias=lambda g, view, bias_shape: g.reshape(view).sum((0, 2)).reshape(bias_shape),
 )

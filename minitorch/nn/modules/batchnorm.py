@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from minitorch import creation
@@ -66,7 +67,7 @@ class _NormBase(Module):
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
@@ -85,10 +86,14 @@ class _NormBase(Module):
             raise ValueError(f"{type(self).__name__}: expected {wanted} input (got {len(shape)}D input, shape {shape})")
         channels = shape[1 if self._batched_first or len(shape) == self.ranks[-1] else 0]
         if channels != self.num_features:
-            raise RuntimeError(
+            self._refuse_channels(
                 f"{type(self).__name__}({self.num_features}) got input of shape {shape}: its channels must be "
                 f"{self.num_features}, got {channels}"
             )
+
+    def _refuse_channels(self, message: str) -> None:
+        if self.affine or self.track_running_stats:
+            raise RuntimeError(message)
 
     #: whether dimension 1 has the channels at every rank
     _batched_first = True
@@ -179,6 +184,11 @@ class _InstanceNorm(_NormBase):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
 
+    def _refuse_channels(self, message: str) -> None:
+        if self.affine:
+            raise ValueError(message)
+        warnings.warn(message + "; without weights it does not matter", stacklevel=4)
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         single = input.ndim == self.ranks[0]
@@ -212,6 +222,8 @@ class InstanceNorm3d(_InstanceNorm):
 
 class _LazyNorm(LazyModuleMixin):
     """The lazy half of a normalisation that takes its number of channels from the first input."""
+
+    num_features: int
 
     def __init__(
         self,

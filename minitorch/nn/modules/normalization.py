@@ -21,7 +21,9 @@ def _affine(module: Module, shape: Any, weight: bool, bias: bool, device: Any, d
 
 
 class LayerNorm(Module):
-    """Mean 0 and variance 1 over the last dimensions, times ``weight``, plus ``bias`` (Ba et al. 2016, arXiv:1607.06450).
+    """Mean 0 and variance 1 over the last dimensions, times ``weight``, plus ``bias``.
+
+    Ba et al. 2016, "Layer normalization", arXiv:1607.06450.
 
     Args:
         normalized_shape: the last dimensions' sizes (an int: the last one's).
@@ -150,15 +152,14 @@ class GroupNorm(Module):
         shape = input._data.shape
         if len(shape) < 2 or shape[1] != self.num_channels:
             raise RuntimeError(
-                f"GroupNorm({self.num_groups}, {self.num_channels}) got input of shape {shape}: its dimension 1 must be "
-                f"{self.num_channels}"
+                f"GroupNorm({self.num_groups}, {self.num_channels}) got input of shape {shape}: its dimension 1 must "
+                f"be {self.num_channels}"
             )
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
-        )
+        sizes = f"{self.num_groups}, {self.num_channels}"
+        return f"{sizes}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class LocalResponseNorm(Module):
