@@ -23,9 +23,11 @@ _WORTH_A_THREAD = 4_000_000
 class _Runs(NamedTuple):
     """What :func:`.conv_kernels.correlate` needs beside arrays, and which of the kernel's taps take part."""
 
-    lo: Ints
-    split: Ints
-    padded: Ints
+    lo: Ints  # padding in front, of depth and height
+    split: Ints  # phases of depth and height
+    padded: Ints  # depth and height of a phase, and the number of outputs in a row
+    shifts: np.ndarray  # the pixel where each copy of a row begins
+    stride: int  # along a row
     offsets: np.ndarray  # of the taps of all channels of a group
     taps: np.ndarray | None  # numbers of the taps, None for all
     start: Ints
@@ -37,25 +39,28 @@ def _three(values: Any, fill: Any) -> tuple[Any, ...]:
     return (fill,) * (3 - len(values)) + tuple(values)
 
 
-def _offsets(channels: int, split: Ints, padded: Ints, places: list[list[tuple[int, int]]]) -> np.ndarray:
-    """Flat offsets: for each channel, for each combination of the (phase, index) pairs of the three dimensions."""
+def _offsets(channels: int, copies: int, split: Ints, padded: Ints, places: list[list[tuple[int, int]]]) -> np.ndarray:
+    """Flat offsets: for each channel, for each combination of the (phase, index) pairs in depth and height and the
+    copies of a row."""
     plane = padded[0] * padded[1] * padded[2]
+    phases = split[0] * split[1]
     taps = []
-    for (pd, d), (ph, h), (pw, w) in itertools.product(*places):
-        phase = (pd * split[1] + ph) * split[2] + pw
-        taps.append(phase * plane + (d * padded[1] + h) * padded[2] + w)
-    phases = split[0] * split[1] * split[2]
-    channel = np.arange(channels, dtype=np.int64) * (phases * plane)
+    for (pd, d), (ph, h), copy in itertools.product(*places, range(copies)):
+        taps.append((copy * phases + pd * split[1] + ph) * plane + (d * padded[1] + h) * padded[2])
+    channel = np.arange(channels, dtype=np.int64) * (copies * phases * plane)
     return (channel[:, None] + np.array(taps, np.int64)).reshape(-1)
 
 
 @functools.lru_cache(maxsize=512)
 def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> _Runs:
     out = conv_output_shape(spatial, kernel, stride, padding, dilation)
-    padded = tuple([o + (k - 1) * d // s for o, k, d, s in zip(out, kernel, dilation, stride)])
-    places = [[(i * d % s, i * d // s) for i in range(k)] for k, d, s in zip(kernel, dilation, stride)]
-    lo = tuple([before for before, _ in padding])
-    return _Runs(lo, stride, padded, _offsets(channels, stride, padded, places), None, (0, 0, 0), (1, 1, 1), out)
+    upright = list(zip(out, kernel, dilation, stride))[:2]
+    padded = (*[o + (k - 1) * d // s for o, k, d, s in upright], out[2])
+    places = [[(i * d % s, i * d // s) for i in range(k)] for _, k, d, s in upright]
+    (lo_d, _), (lo_h, _), (lo_w, _) = padding
+    shifts = np.arange(kernel[2], dtype=np.int64) * dilation[2] - lo_w
+    offsets = _offsets(channels, kernel[2], stride[:2], padded, places)
+    return _Runs((lo_d, lo_h), stride[:2], padded, shifts, stride[2], offsets, None, (0, 0, 0), (1, 1, 1), out)
 
 
 @functools.lru_cache(maxsize=512)
@@ -88,16 +93,19 @@ def _backward_runs(
     runs = []
     for combination in itertools.product(*per_dimension):
         counts = tuple([o[4] for o in combination])
-        padded = tuple([o[4] + o[5] for o in combination])
-        places = [[(0, shift) for shift in o[1]] for o in combination]
+        padded = (*[o[4] + o[5] for o in combination[:2]], counts[2])
+        places = [[(0, shift) for shift in o[1]] for o in combination[:2]]
+        shifts = np.array(combination[2][1], np.int64) - combination[2][2]
         numbers = [(i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])]
         every = numbers == list(range(kernel[0] * kernel[1] * kernel[2]))
         runs.append(
             _Runs(
-                tuple([o[2] for o in combination]),
-                (1, 1, 1),
+                tuple([o[2] for o in combination[:2]]),
+                (1, 1),
                 padded,
-                _offsets(outputs, (1, 1, 1), padded, places),
+                shifts,
+                1,
+                _offsets(outputs, len(shifts), (1, 1), padded, places),
                 None if every else np.array(numbers),
                 tuple([o[3] for o in combination]),
                 stride,
@@ -207,9 +215,10 @@ def conv_weight_grad(
     parts: dict[int, np.ndarray] = {}
 
     def part(first: int, last: int) -> None:
-        total = parts[first] = np.zeros((groups, outputs, len(runs.offsets)), x.dtype)
+        total = parts[first] = np.empty((groups, outputs, len(runs.offsets)), x.dtype)
+        lo, split, padded, shifts, along, offsets, *_ = runs
         correlate_weights(
-            source, gradient, first, last, runs.lo, runs.split, runs.padded, runs.offsets, total, runs.count
+            source, gradient, first, last, lo, split, padded, shifts, along, offsets, total, runs.count
         )
 
     share(part, images, _least_images(gradient[0].size * len(runs.offsets)))
@@ -240,10 +249,10 @@ def _by_images(function: Any, sources: tuple, result: Any, taps: int, *arguments
 
 
 def _run(source: np.ndarray, runs: _Runs, matrix: np.ndarray, bias: np.ndarray, result: np.ndarray) -> None:
-    lo, split, padded, offsets, _, start, step, count = runs
+    *layout, _, start, step, count = runs
 
     def part(first: int, last: int) -> None:
-        correlate(source, first, last, lo, split, padded, offsets, matrix, bias, result, start, step, count)
+        correlate(source, first, last, *layout, matrix, bias, result, start, step, count)
 
     work = matrix.size * count[0] * count[1] * count[2]
     share(part, len(source), _least_images(work))

@@ -1,8 +1,8 @@
-"""Direct convolution, compiled: no columns at all.
+"""Direct convolution, compiled: no columns of whole windows.
 
-An image is copied once, padded and with its strides taken apart (all elements at even places together, then those at
-odd places ...), so that every tap of every channel is one contiguous run, shifted.  Planes are flattened: junk at the
-ends of rows is computed with the rest and dropped when copying out.  :mod:`.conv_tiles` has the innermost loops.
+An image is copied once for each tap along the last dimension, as the rows that this tap meets: padded, and with the
+strides of the other dimensions taken apart (all rows at even places together, then those at odd places ...).  Then every
+tap of every channel is one contiguous run, without junk at the ends of rows.  :mod:`.conv_tiles` has the innermost loops.
 """
 
 # mypy: ignore-errors
@@ -12,46 +12,55 @@ from __future__ import annotations
 import numpy as np
 
 from minitorch.backend.cpu.compiling import entry, kernel
-from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, make_products, make_tile, vectors_per_tile
+from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
 
-# Positions of a block of rows: what it reads and writes of one channel stays in the level-1 cache.
-_BLOCK = 1536
-_VECTOR = VECTOR_BYTES // 4
-
-tile8, tile6, tile4, tile2, tile1 = (make_tile(m) for m in (8, 6, 4, 2, 1))
-_V8, _V6, _V4, _V2, _V1 = (vectors_per_tile(m) for m in (8, 6, 4, 2, 1))
-_ROOM = 8 * _VECTOR  # what the widest tile may read or write beyond the last position
-ROWS, TAPS = (4, 6) if SUMS == 24 else (3, 4)
-products = make_products(ROWS, TAPS)
+_V6, _V4, _V2, _V1 = (vectors_per_tile(m) for m in (6, 4, 2, 1))
+_tile6, _tile4, _tile2, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(2, _V2), make_tile(1, _V1)
+_end6, _end4 = make_tile(6, 1), make_tile(4, 1)
+_ROOM = 8 * (VECTOR_BYTES // 4)  # what the widest tile may read or write beyond the last position
+_ROWS, _TAPS = (4, 6) if SUMS == 24 else (3, 4)
+_products = make_products(_ROWS, _TAPS)
 
 
 @kernel
-def fill(source, lo, split, padded, buffer):
-    """One image (C, D, H, W) into ``buffer`` (C, phases, padded...), whose border is zero already."""
-    channels, depth, height, width = source.shape
-    phases = split[0] * split[1] * split[2]
+def _fill(source, number, lo, split, padded, shifts, stride, first, last, buffer):
+    """Image ``number`` of (N, C, D, H, W) into ``buffer`` (C, shifts, phases, padded...), whose border is zero already.
+
+    Copy ``k`` of a row has pixel ``stride·i + shifts[k]`` at ``i``, inside the image for ``first[k] <= i < last[k]``.
+    """
+    _, channels, depth, height, width = source.shape
+    pixels = source.reshape(-1)
+    copies = shifts.size
+    phases = split[0] * split[1]
     plane = padded[0] * padded[1] * padded[2]
+    top, bottom = max(0, -lo[1]), min(height, padded[1] * split[1] - lo[1])
     for c in range(channels):
-        for d in range(depth):
-            pd = d + lo[0]
-            if pd < 0 or pd >= padded[0] * split[0]:
-                continue
-            for h in range(height):
-                ph = h + lo[1]
-                if ph < 0 or ph >= padded[1] * split[1]:
+        for k in range(copies):
+            size = last[k] - first[k]
+            for d in range(max(0, -lo[0]), min(depth, padded[0] * split[0] - lo[0])):
+                pd = d + lo[0]
+                of_depth = (c * copies + k) * phases + pd % split[0] * split[1]
+                row = pd // split[0] * padded[1] * padded[2] + first[k]
+                begin = ((number * channels + c) * depth + d) * height * width + stride * first[k] + shifts[k]
+                if stride == 1 and split[1] == 1:
+                    to = of_depth * plane + row + lo[1] * padded[2]
+                    copy_rows(pixels, begin, width, buffer, to, padded[2], top, bottom, size)
                     continue
-                phase = ((pd % split[0]) * split[1] + ph % split[1]) * split[2]
-                row = (pd // split[0] * padded[1] + ph // split[1]) * padded[2]
-                first = max(0, -lo[2])
-                last = min(width, padded[2] * split[2] - lo[2])
-                if split[2] == 1:
-                    begin = (c * phases + phase) * plane + row + lo[2]
-                    for w in range(first, last):
-                        buffer[begin + w] = source[c, d, h, w]
-                else:
-                    for w in range(first, last):
-                        pw = w + lo[2]
-                        buffer[(c * phases + phase + pw % split[2]) * plane + row + pw // split[2]] = source[c, d, h, w]
+                for h in range(top, bottom):
+                    ph = h + lo[1]
+                    to = (of_depth + ph % split[1]) * plane + row + ph // split[1] * padded[2]
+                    for i in range(size):
+                        buffer[to + i] = pixels[begin + h * width + stride * i]
+
+
+@kernel
+def _bounds(width, count, shifts, stride):
+    """For each copy of a row, the first position inside the image and the first past it."""
+    first, last = np.empty(shifts.size, np.int64), np.empty(shifts.size, np.int64)
+    for k in range(shifts.size):
+        first[k] = min(count, max(0, (stride - 1 - shifts[k]) // stride))
+        last[k] = max(first[k], min(count, (width - 1 - shifts[k]) // stride + 1))
+    return first, last
 
 
 @kernel
@@ -65,31 +74,72 @@ def aligned(size, like):
 @kernel
 def _block_of(rest):
     """How many of ``rest`` outputs the next tile takes."""
-    if rest >= 8 and rest != 10:
-        return 8
-    if rest >= 6:
+    if rest >= 6 and rest != 8:
         return 6
     return 4 if rest >= 4 else (2 if rest >= 2 else 1)
 
 
+@kernel
+def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, end):
+    """``m`` outputs at ``n`` positions, to ``target[to + o·pitch]``: whole tiles there, the last positions by ``end``."""
+    lanes = VECTOR_BYTES // image.itemsize
+    taps = offsets.size
+    if m == 6:
+        whole = n // (_V6 * lanes) * (_V6 * lanes)
+        for i in range(0, whole, _V6 * lanes):
+            _tile6(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+    elif m == 4:
+        whole = n // (_V4 * lanes) * (_V4 * lanes)
+        for i in range(0, whole, _V4 * lanes):
+            _tile4(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+    elif m == 2:
+        whole = n // (_V2 * lanes) * (_V2 * lanes)
+        for i in range(0, whole, _V2 * lanes):
+            _tile2(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+    else:
+        whole = n // (_V1 * lanes) * (_V1 * lanes)
+        for i in range(0, whole, _V1 * lanes):
+            _tile1(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+    if whole == n:
+        return
+    if m == 6:
+        for i in range(0, n - whole, lanes):
+            _end6(image, at + whole + i, offsets, taps, packed, w, bias, b, end, i, _ROOM)
+    elif m == 4:
+        for i in range(0, n - whole, lanes):
+            _end4(image, at + whole + i, offsets, taps, packed, w, bias, b, end, i, _ROOM)
+    elif m == 2:
+        _tile2(image, at + whole, offsets, taps, packed, w, bias, b, end, 0, _ROOM)
+    else:
+        _tile1(image, at + whole, offsets, taps, packed, w, bias, b, end, 0, _ROOM)
+    for o in range(m):
+        for i in range(n - whole):
+            target[to + o * pitch + whole + i] = end[o * _ROOM + i]
+
+
 @entry
-def correlate(source, first, last, lo, split, padded, offsets, weights, bias, result, start, step, count):
+def correlate(
+    source, first, last, lo, split, padded, shifts, stride, offsets, weights, bias, result, start, step, count
+):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
-    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
-    ``t`` of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
-    image, padded by ``lo`` in front to ``padded · split``.
+    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps ``t``
+    of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the image,
+    laid out as :func:`_fill` does.
     """
     groups, per_group, taps = weights.shape
     channels = source.shape[1]
-    phases = split[0] * split[1] * split[2]
     plane = padded[0] * padded[1] * padded[2]
-    width = padded[2]
-    lanes = VECTOR_BYTES // source.itemsize
-    image = np.zeros(channels * phases * plane + _ROOM, source.dtype)
-    block_rows = min(count[1], max(1, _BLOCK // width))
-    pitch = ((block_rows - 1) * width + count[2] + _ROOM + 15) // 16 * 16
-    sums = aligned(per_group * pitch, source)
+    group_size = channels // groups * shifts.size * split[0] * split[1] * plane
+    image = np.zeros(groups * group_size + _ROOM, source.dtype)
+    end = np.empty(6 * _ROOM, source.dtype)
+    begins, ends = _bounds(source.shape[4], count[2], shifts, stride)
+    n = count[1] * count[2]
+    # Where the outputs lie side by side, they are written there at once.
+    whole = step[0] == step[1] == step[2] == 1 and count[1] == result.shape[3] and count[2] == result.shape[4]
+    sums = np.empty(0 if whole else 6 * n, source.dtype)
+    values = result.reshape(-1)
+    area = result.shape[3] * result.shape[4]
     # Weights in the order of reading: for each block of outputs, tap by tap.
     packed = np.empty(groups * per_group * taps, source.dtype)
     k = 0
@@ -103,86 +153,74 @@ def correlate(source, first, last, lo, split, padded, offsets, weights, bias, re
                     k += 1
             o += m
     for number in range(first, last):
-        fill(source[number], lo, split, padded, image)
+        _fill(source, number, lo, split, padded, shifts, stride, begins, ends, image)
         for group in range(groups):
-            from_group = group * (channels // groups) * phases * plane
             for depth in range(count[0]):
-                for row in range(0, count[1], block_rows):
-                    rows = min(block_rows, count[1] - row)
-                    n = (rows - 1) * width + count[2]
-                    at = from_group + (depth * padded[1] + row) * width
-                    o = 0
-                    while o < per_group:
-                        m = _block_of(per_group - o)
-                        w = (group * per_group + o) * taps
-                        b = group * per_group + o
-                        to = o * pitch
-                        if m == 8:
-                            for i in range(0, n, _V8 * lanes):
-                                tile8(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
-                        elif m == 6:
-                            for i in range(0, n, _V6 * lanes):
-                                tile6(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
-                        elif m == 4:
-                            for i in range(0, n, _V4 * lanes):
-                                tile4(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
-                        elif m == 2:
-                            for i in range(0, n, _V2 * lanes):
-                                tile2(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
-                        else:
-                            for i in range(0, n, _V1 * lanes):
-                                tile1(image, at + i, offsets, taps, packed, w, bias, b, sums, to + i, pitch)
-                        o += m
-                    for o in range(per_group):
-                        target = result[number, group * per_group + o, start[0] + step[0] * depth]
-                        for h in range(rows):
-                            line = target[start[1] + step[1] * (row + h)]
-                            begin = o * pitch + h * width
-                            if step[2] == 1:
-                                values = sums[begin : begin + count[2]]
-                                place = line[start[2] : start[2] + count[2]]
-                                for i in range(count[2]):
-                                    place[i] = values[i]
-                            else:
-                                for i in range(count[2]):
-                                    line[start[2] + step[2] * i] = sums[begin + i]
+                at = group * group_size + depth * padded[1] * padded[2]
+                o = 0
+                while o < per_group:
+                    m = _block_of(per_group - o)
+                    b = group * per_group + o
+                    if whole:
+                        to = ((number * groups * per_group + b) * result.shape[2] + depth + start[0]) * area
+                        pitch = result.shape[2] * area
+                        _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, values, to, pitch, end)
+                    else:
+                        _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, sums, 0, n, end)
+                        for i in range(m):
+                            target = result[number, b + i, start[0] + step[0] * depth]
+                            for h in range(count[1]):
+                                line = target[start[1] + step[1] * h]
+                                for j in range(count[2]):
+                                    line[start[2] + step[2] * j] = sums[i * n + h * count[2] + j]
+                    o += m
 
 
 @entry
-def correlate_weights(source, gy, first, last, lo, split, padded, offsets, total, count):
-    """Add images ``first`` to ``last`` to ``total`` (groups, O / groups, taps): each tap's run times each gradient."""
+def correlate_weights(source, gy, first, last, lo, split, padded, shifts, stride, offsets, total, count):
+    """``total`` (groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times each gradient."""
     groups, per_group, taps = total.shape
     channels = source.shape[1]
-    phases = split[0] * split[1] * split[2]
     plane = padded[0] * padded[1] * padded[2]
-    width = padded[2]
-    image = np.zeros(channels * phases * plane + _ROOM, source.dtype)
-    n = (((count[0] - 1) * padded[1] + count[1] - 1) * width + count[2] + 15) // 16 * 16
+    group_size = channels // groups * shifts.size * split[0] * split[1] * plane
+    image = np.zeros(groups * group_size + _ROOM, source.dtype)
+    begins, ends = _bounds(source.shape[4], count[2], shifts, stride)
+    lanes = VECTOR_BYTES // source.itemsize
+    n = (((count[0] - 1) * padded[1] + count[1]) * padded[2] + lanes - 1) // lanes * lanes
     spread = aligned(groups * per_group * n, source)
-    spread[:] = 0  # and zeros stay at junk positions
+    spread[:] = 0  # and zeros stay between the depths and in the last vector
     # A last block of fewer taps or outputs computes some of them again and drops them.
-    padded_taps = (taps + TAPS - 1) // TAPS * TAPS
+    padded_taps = (taps + _TAPS - 1) // _TAPS * _TAPS
     runs = np.empty(padded_taps, offsets.dtype)
     for t in range(padded_taps):
         runs[t] = offsets[min(t, taps - 1)]
-    rows = np.empty(ROWS, np.int64)
-    part = np.empty(ROWS * TAPS, source.dtype)
+    rows = np.empty(_ROWS, np.int64)
+    blocks = (per_group + _ROWS - 1) // _ROWS
+    block = _ROWS * padded_taps * lanes
+    sums = np.zeros(groups * blocks * block, source.dtype)  # a vector for each weight
+    area = count[1] * count[2]
+    slopes = gy.reshape(-1)
     for number in range(first, last):
-        fill(source[number], lo, split, padded, image)
+        _fill(source, number, lo, split, padded, shifts, stride, begins, ends, image)
         for o in range(groups * per_group):
             for d in range(count[0]):
-                for h in range(count[1]):
-                    begin = o * n + (d * padded[1] + h) * width
-                    line = gy[number, o, d, h]
-                    for i in range(count[2]):
-                        spread[begin + i] = line[i]
+                begin = o * n + d * padded[1] * padded[2]
+                at = ((number * groups * per_group + o) * count[0] + d) * area
+                copy_rows(slopes, at, area, spread, begin, area, 0, 1, area)
         for group in range(groups):
-            at = group * (channels // groups) * phases * plane
-            for o in range(0, per_group, ROWS):
-                for k in range(ROWS):
-                    rows[k] = (group * per_group + min(o + k, per_group - 1)) * n
-                for t in range(0, taps, TAPS):
-                    products(image, at, runs, t, spread, rows, n, part, 0)
-                    for k in range(min(ROWS, per_group - o)):
-                        for i in range(min(TAPS, taps - t)):
-                            total[group, o + k, t + i] += part[k * TAPS + i]
+            at = group * group_size
+            for o in range(blocks):
+                for k in range(_ROWS):
+                    rows[k] = (group * per_group + min(o * _ROWS + k, per_group - 1)) * n
+                to = (group * blocks + o) * block
+                for t in range(0, padded_taps, _TAPS):
+                    _products(image, at, runs, t, spread, rows, n, sums, to + t * _ROWS * lanes)
+    for group in range(groups):
+        for o in range(per_group):
+            begin = (group * blocks + o // _ROWS) * block
+            for t in range(taps):
+                at = begin + (t // _TAPS * _ROWS * _TAPS + o % _ROWS * _TAPS + t % _TAPS) * lanes
+                weight = sums[at]
+                for i in range(1, lanes):
+                    weight += sums[at + i]
+                total[group, o, t] = weight

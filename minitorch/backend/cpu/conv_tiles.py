@@ -15,6 +15,8 @@ from numba.core import types
 from numba.core.cgutils import create_struct_proxy
 from numba.extending import intrinsic
 
+from minitorch.backend.cpu.compiling import kernel
+
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 # Bytes of a vector register and how many sums (registers) a tile may hold beside its operands.
 if _FEATURES.get("avx512f"):
@@ -60,10 +62,9 @@ def _fma(builder, vector, lanes, element, a, b, c):
     return builder.call(function, [a, b, c])
 
 
-def make_tile(outputs: int):
+def make_tile(outputs: int, vectors: int):
     """A tile of ``outputs`` rows of sums: ``result[to + m·pitch + i] = bias[from + m] + Σ_t weights[t·outputs +
     m]·run_t[i]``."""
-    vectors = vectors_per_tile(outputs)
 
     @intrinsic
     def tile(typing, image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch):
@@ -133,8 +134,44 @@ def make_tile(outputs: int):
     return tile
 
 
+@intrinsic
+def _copy_vector(typing, source, at, target, to):
+    signature = types.void(source, types.intp, target, types.intp)
+
+    def generate(context, builder, sig, args):
+        source, at, target, to = args
+        _, _, vector = vector_type(context, sig.args[0])
+        value = load(builder, data_of(context, builder, sig.args[0], source), at, vector)
+        pointer = builder.gep(data_of(context, builder, sig.args[2], target), [to])
+        builder.store(value, builder.bitcast(pointer, vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@kernel
+def copy_rows(source, at, pitch, target, to, pitch_to, first, last, size):
+    """``size`` elements of each of the rows ``first`` to ``last``, which are ``pitch`` apart, to rows ``pitch_to`` apart.
+
+    The last vector of a row overlaps the one before instead of going on beyond the end.
+    """
+    lanes = VECTOR_BYTES // source.itemsize
+    whole = size - size % lanes
+    for row in range(first, last):
+        a, b = at + row * pitch, to + row * pitch_to
+        if size < lanes:
+            for i in range(size):
+                target[b + i] = source[a + i]
+            continue
+        for i in range(0, whole, lanes):
+            _copy_vector(source, a + i, target, b + i)
+        if whole < size:
+            _copy_vector(source, a + size - lanes, target, b + size - lanes)
+
+
 def make_products(outputs: int, taps: int):
-    """``total[to + m·taps + t] = Σ_i gradient_m[i]·run_t[i]`` for ``outputs`` gradients and ``taps`` taps.
+    """Adds ``gradient_m[i]·run_t[i]``, one vector of ``i`` after the other, to vector ``m·taps + t`` of ``total[to]``,
+    for ``outputs`` gradients and ``taps`` taps.  The sum of such a vector's elements is left to the end.
 
     Gradient ``m`` begins at ``gradients[rows[m]]``; ``n`` is a whole number of vectors.
     """
@@ -158,16 +195,17 @@ def make_products(outputs: int, taps: int):
                 offset = builder.load(builder.gep(offsets, [builder.add(first_tap, number(t))]))
                 begins.append(builder.add(at, offset))
             firsts = [builder.load(builder.gep(rows, [number(m)])) for m in range(outputs)]
+            places = [builder.add(to, number(k * lanes)) for k in range(outputs * taps)]
+            begun = [load(builder, total, place, vector) for place in places]
             body, done = builder.append_basic_block("positions"), builder.append_basic_block("done")
             builder.branch(body)
             builder.position_at_end(body)
             i = builder.phi(word)
             i.add_incoming(number(0), entry)
-            zero = ir.Constant(vector, None)
             sums = []
-            for _ in range(outputs * taps):
+            for begin in begun:
                 phi = builder.phi(vector)
-                phi.add_incoming(zero, entry)
+                phi.add_incoming(begin, entry)
                 sums.append(phi)
             g = [load(builder, gradients, builder.add(first, i), vector) for first in firsts]
             updated = [None] * (outputs * taps)
@@ -182,14 +220,9 @@ def make_products(outputs: int, taps: int):
                 phi.add_incoming(value, body)
             builder.cbranch(builder.icmp_signed("<", after, n), body, done)
             builder.position_at_end(done)
-            suffix = f"v{lanes}f{64 if isinstance(element, ir.DoubleType) else 32}"
-            name = f"llvm.vector.reduce.fadd.{suffix}"
-            kind = ir.FunctionType(element, [element, vector])
-            reduce = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
-            for k, value in enumerate(updated):
-                value = builder.call(reduce, [ir.Constant(element, 0.0), value], fastmath=("reassoc",))
-                address = builder.gep(total, [builder.add(to, number(k))])
-                builder.store(value, address)
+            for place, value in zip(places, updated):
+                address = builder.bitcast(builder.gep(total, [place]), vector.as_pointer())
+                builder.store(value, address, align=4)
             return context.get_dummy_value()
 
         return signature, generate

@@ -24,7 +24,7 @@ from minitorch.backend.cpu.winograd_tiles import (
 #: outputs, and vectors of tiles, that a product forms at once in registers
 BLOCK = 8 if SUMS == 24 else 4
 VECTORS = vectors_per_tile(BLOCK)
-_tile = make_tile(BLOCK)
+_tile = make_tile(BLOCK, VECTORS)
 
 
 @kernel
