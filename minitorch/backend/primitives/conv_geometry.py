@@ -59,11 +59,6 @@ class Geometry:
             return rows * self.row_positions
         return (rows - 1) * self.steps[0] + sum((n - 1) * s for n, s in zip(self.out[1:], self.steps[1:])) + 1
 
-    @functools.cached_property
-    def tap_offsets(self) -> list[int]:
-        """Where each tap reads in a flattened padded plane, relative to the output's position (flat layout)."""
-        return [sum(i * s for i, s in zip(tap, self.tap_steps)) for tap in itertools.product(*map(range, self.kernel))]
-
     def tap_slices(self, first: int, rows: int) -> list[tuple[slice, ...]]:
         """The slice of a padded plane that each tap reads for ``rows`` output rows from ``first`` on."""
         starts_and_counts = [(first * self.stride[0], rows), *((0, n) for n in self.out[1:])]

@@ -61,7 +61,7 @@ def _taps(
     return tuple([(np.clip(first + t, 0, size - 1), _cubic(np.abs(centres - first - t))) for t in range(-1, 3)])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _matrix(size: int, out: int, *how: Any) -> np.ndarray:
     """:func:`_taps` as a matrix (out, size)."""
     weights = np.zeros((out, size))
