@@ -256,6 +256,14 @@ def test_implicit_dim_warns(function, shape):
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("layer", ["Softmax", "LogSoftmax", "Softmin"])
+def test_layers_without_dim_warn_where_they_are_called(layer):
+    made = getattr(minitorch.nn, layer)()
+    with pytest.warns(UserWarning, match="Implicit dimension choice") as seen:
+        made(minitorch.zeros(2, 3))
+    assert seen[0].filename == __file__
+
+
 LAYERS = {
     "ReLU": (lambda t: t.nn.ReLU(), X),
     "ReLU6": (lambda t: t.nn.ReLU6(), WIDE),
