@@ -158,20 +158,19 @@ def _declare_cross_entropy(name: str) -> Any:
         # log-softmax and the choice of the target's entry together: exponentials and sums are all that backward needs
         lib = xp(input)
         x = input.astype(np.float32) if input.dtype.itemsize == 2 else input
-        with np.errstate(invalid="ignore"):
-            z = x - x.max(axis=1, keepdims=True)
-            losses = -z[targets.at]
-            spread = _weighted_sum(z, targets) if smoothing else None
-            lib.exp(z, out=z)
-            sums = z.sum(axis=1)
-            logs = lib.log(sums)
-            losses += logs
-            if targets.weights is not None:
-                losses *= targets.weights
-            if smoothing:
-                mass = input.shape[1] if targets.by_class is None else targets.by_class.sum()
-                losses *= 1 - smoothing
-                losses += (logs * mass - spread) * (smoothing / input.shape[1])
+        z = x - x.max(axis=1, keepdims=True)
+        losses = -z[targets.at]
+        spread = _weighted_sum(z, targets) if smoothing else None
+        lib.exp(z, out=z)
+        sums = z.sum(axis=1)
+        logs = lib.log(sums)
+        losses += logs
+        if targets.weights is not None:
+            losses *= targets.weights
+        if smoothing:
+            mass = input.shape[1] if targets.by_class is None else targets.by_class.sum()
+            losses *= 1 - smoothing
+            losses += (logs * mass - spread) * (smoothing / input.shape[1])
         if targets.ignored is not None:
             losses[targets.ignored] = 0
         return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), (z, sums)

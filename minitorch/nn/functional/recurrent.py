@@ -283,8 +283,7 @@ def _unroll(tensors: Arrays, cell, count, steps):
         tensors = [a.astype(np.float32) for a in tensors]
     x, states, weights = tensors[0], tensors[1 : 1 + count], tensors[1 + count :]
     walk = cell(x, states, *weights)
-    with np.errstate(over="ignore"):
-        walk.run(steps)
+    walk.run(steps)
     return tuple([a.astype(dtype, copy=False) for a in (walk.out, *walk.states)]), walk
 
 

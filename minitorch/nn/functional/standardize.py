@@ -88,7 +88,8 @@ def _declare(name: str) -> Callable:
         x = _compute_type(input).reshape(layout.view)
         mean, out = None, x
         if layout.centred:
-            mean = x.mean(axis=layout.axes, keepdims=True) if x.size else x.sum(axis=layout.axes, keepdims=True)
+            mean = x.sum(axis=layout.axes, keepdims=True)
+            mean /= layout.samples
             out = x - mean
         var = _dot(out, out, layout.axes) / x.dtype.type(layout.samples)
         invstd = 1 / xp(x).sqrt(var + x.dtype.type(eps))
