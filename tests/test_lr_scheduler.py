@@ -419,8 +419,8 @@ def test_compositions_that_are_refused():
         optimizer, other = optimizer_of(library), optimizer_of(library)
         fine, plateau = s.StepLR(optimizer, 1), s.ReduceLROnPlateau(optimizer)
         for make in (
-            lambda parts: s.SequentialLR(optimizer, parts, [2]),
-            lambda parts: s.ChainedScheduler(parts, optimizer),
+            lambda parts, s=s, o=optimizer: s.SequentialLR(o, parts, [2]),
+            lambda parts, s=s, o=optimizer: s.ChainedScheduler(parts, o),
         ):
             with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
                 make([fine, plateau])
@@ -453,5 +453,5 @@ def test_one_cycle_ends():
     scheduler = schedulers(torch).OneCycleLR(optimizer, 0.1, 3)
     stepped(optimizer, scheduler, 3)
     optimizer.step()
-    with pytest.raises(ValueError, match="Tried to step 4 times. The specified number of total steps is 3"):
+    with pytest.raises(ValueError, match=r"Tried to step 4 times\. The specified number of total steps is 3"):
         scheduler.step()

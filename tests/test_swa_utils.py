@@ -108,7 +108,7 @@ def test_what_is_refused():
     for library in [torch, pytest.importorskip("torch")]:
         utils = library.optim.swa_utils
         for make in (utils.get_ema_avg_fn, utils.get_ema_multi_avg_fn):
-            with pytest.raises(ValueError, match="Invalid decay value 1.5"):
+            with pytest.raises(ValueError, match=r"Invalid decay value 1\.5"):
                 make(1.5)
         with pytest.raises(AssertionError, match="Only one of avg_fn and multi_avg_fn"):
             utils.AveragedModel(
@@ -119,5 +119,5 @@ def test_what_is_refused():
             utils.SWALR(optimizer, 0.1, anneal_strategy="wave")
         with pytest.raises(ValueError, match="anneal_epochs must be equal or greater than 0"):
             utils.SWALR(optimizer, 0.1, anneal_epochs=-1)
-        with pytest.raises(ValueError, match="same length as optimizer.param_groups"):
+        with pytest.raises(ValueError, match="must have the same length"):
             utils.SWALR(optimizer, [0.1, 0.2])
