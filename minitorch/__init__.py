@@ -40,6 +40,7 @@ from minitorch.core.dtype import (
 from minitorch.core.layout import Layout as layout
 from minitorch.core.layout import MemoryFormat as memory_format
 from minitorch.core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format, strided
+from minitorch.core.out_of_memory import OutOfMemoryError
 from minitorch.core.printing import get_printoptions, set_printoptions
 from minitorch.core.promotion import promote_types
 from minitorch.core.size import Size
@@ -108,7 +109,7 @@ from minitorch.nn.functional import (
     threshold_,
 )
 from minitorch.nn.functional import adaptive_max_pool1d_with_indices as adaptive_max_pool1d
-from minitorch.ops.axes import moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
+from minitorch.ops.axes import adjoint, moveaxis, movedim, permute, swapaxes, swapdims, t, transpose
 from minitorch.ops.bounds import (
     clamp,
     clamp_max,
@@ -278,7 +279,7 @@ from minitorch.ops.logic import (
     logical_xor,
 )
 from minitorch.ops.masking import argwhere, masked_fill, masked_scatter, masked_select, nonzero, where
-from minitorch.ops.norms import dist, norm
+from minitorch.ops.norms import dist, norm, renorm
 from minitorch.ops.pieces import (
     as_strided,
     chunk,
@@ -292,7 +293,7 @@ from minitorch.ops.pieces import (
     unbind,
     vsplit,
 )
-from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron
+from minitorch.ops.products import cdist, chain_matmul, cross, inner, kron, vander
 from minitorch.ops.properties import (
     can_cast,
     conj,
@@ -325,6 +326,7 @@ from minitorch.ops.rearranging import (
     rot90,
     tile,
 )
+from minitorch.ops.replacing import diagonal_scatter, select_scatter, slice_scatter
 from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
 from minitorch.ops.rounding import (
     abs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 
 _cupy: Any = None
 _several_gpus = False
-#: called when CuPy has been found on a machine with more than one GPU; nobody else pays for keeping them apart
-when_several_gpus: list[Callable[[], None]] = []
+#: called with the number of GPUs when CuPy has been found: nobody else pays for keeping GPUs apart
+when_found: list[Callable[[int], None]] = []
 
 
 def cupy() -> Any:
@@ -27,10 +28,10 @@ def cupy() -> Any:
         import cupy as module
 
         _cupy = module
-        _several_gpus = module.cuda.runtime.getDeviceCount() > 1
-        if _several_gpus:
-            for prepare in when_several_gpus:
-                prepare()
+        count = int(module.cuda.runtime.getDeviceCount())
+        _several_gpus = count > 1
+        for prepare in when_found:
+            prepare(count)
     return _cupy
 
 
@@ -105,24 +106,6 @@ def beside(array: Any) -> Any:
     return _anywhere
 
 
-class _OnGpu:
-    """CuPy, each function of which works on one GPU."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(_cupy, name)
-        if not callable(found) or isinstance(found, type):
-            return found
-
-        def function(*args: Any, **kwargs: Any) -> Any:
-            with _cupy.cuda.Device(self.index):
-                return found(*args, **kwargs)
-
-        return function
-
-
 def checked_gpu(index: int) -> int:
     """``index``, if there is such a GPU.
 
@@ -138,10 +121,41 @@ def checked_gpu(index: int) -> int:
     return index
 
 
+class _Chosen(threading.local):
+    index = 0
+
+
+_chosen = _Chosen()
+
+
+def current_gpu() -> int:
+    """The GPU that ``cuda`` without a number means in this thread.
+
+    CuPy works on a GPU of its own choice, which follows the arrays: see :func:`go_to`.
+    """
+    return _chosen.index if cupy() and _several_gpus else int(cupy().cuda.runtime.getDevice())
+
+
+def choose_gpu(index: int) -> None:
+    """Makes GPU ``index`` the one that ``cuda`` without a number means in this thread."""
+    _chosen.index = checked_gpu(index)
+    _cupy.cuda.Device(index).use()
+
+
+def go_to(index: int) -> None:
+    """Has CuPy work on GPU ``index`` until it is told otherwise.
+
+    It takes arrays of its current GPU only.  Each op goes to the GPU of its arrays and stays there: what a layer does
+    with arrays between its ops finds the right one.
+    """
+    if _several_gpus and _cupy.cuda.runtime.getDevice() != index:
+        _cupy.cuda.Device(index).use()
+
+
 def module_on_gpu(index: int | None) -> Any:
     """CuPy for making arrays on GPU ``index``."""
-    index = checked_gpu(index or 0)
-    return _OnGpu(index) if _several_gpus else _cupy
+    go_to(checked_gpu(index or 0))
+    return _cupy
 
 
 def to_host(array: Any) -> np.ndarray:
@@ -162,5 +176,5 @@ def to_device(array: Any, index: int | None) -> Any:
     module = cupy()
     if not isinstance(array, np.ndarray) and array.device.id == index:
         return array
-    with module.cuda.Device(checked_gpu(index)):
-        return module.asarray(array)
+    go_to(checked_gpu(index))
+    return module.asarray(array)

@@ -69,6 +69,12 @@ def raise_pending(array: Any) -> None:
         flags_beside(array).read()
 
 
+def read_all() -> None:
+    """Reads the flags of every GPU: for places where the host has waited."""
+    for flags in list(_of_gpu.values()):
+        flags.read()
+
+
 def raise_at_once(flags: Flags) -> None:
     """Reads the flags if the user asked for errors where they happen."""
     if os.environ.get("CUDA_LAUNCH_BLOCKING", "0") not in ("", "0"):

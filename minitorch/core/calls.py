@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module, as_array, beside, when_several_gpus
+from minitorch.backend.array_module import array_module, as_array, cupy, go_to, when_found
 from minitorch.backend.quiet import quietly
 from minitorch.backend.strided import shares_memory
 from minitorch.core.grad_mode import anomaly_ever, state
 from minitorch.core.node import OutputNode, node_numbers
+from minitorch.core.out_of_memory import explain_full_memory
 from minitorch.core.plan import OpNode
+from minitorch.core.refusals import same_device
 from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
 
 if TYPE_CHECKING:
@@ -85,27 +87,33 @@ def _fits(edges: Sequence[Any], inputs: Sequence[Any], result: Any) -> list | No
     ] or None
 
 
-class _BesideArrays:
+_quietly = quietly
+
+
+class _OnGpus:
     """In the place of ``quietly()`` where there are several GPUs: runs functions on the one that has their arrays."""
 
     @staticmethod
     def run(function: Callable, *args: Any) -> Any:
-        for array in args[0] if args and type(args[0]) is list else args:
-            if hasattr(array, "device") and not isinstance(array, (_ndarray, Tensor)):
-                with beside(array):
-                    return _quietly().run(function, *args)
+        kind, listed = cupy().ndarray, bool(args) and type(args[0]) is list
+        arrays = [a for a in (args[0] if listed else args) if isinstance(a, kind)]
+        if arrays:
+            index = arrays[0].device.id
+            if any(a.device.id != index for a in arrays):
+                together = same_device(list(args[0] if listed else args), function.__name__.strip("_"))
+                args = (together, *args[1:]) if listed else tuple(together)
+                index = next(a for a in together if isinstance(a, kind)).device.id
+            go_to(index)
         return _quietly().run(function, *args)
 
 
-_quietly = quietly
-
-
-def _keep_gpus_apart() -> None:
+def _prepare_for_gpus(count: int) -> None:
     global quietly
-    quietly = _BesideArrays  # type: ignore[assignment, misc]
+    quietly = _OnGpus if count > 1 else _quietly  # type: ignore[assignment]
+    explain_full_memory()
 
 
-when_several_gpus.append(_keep_gpus_apart)
+when_found.append(_prepare_for_gpus)
 
 
 def general_call(spec: Spec) -> Callable:

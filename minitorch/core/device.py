@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import cupy
+from minitorch.backend.array_module import current_gpu
 
 _TYPES = ("cpu", "cuda")
 
@@ -79,7 +79,7 @@ class Device:
         """Number of the GPU, ``None`` for the CPU; ``cuda`` without an index is the current GPU."""
         if self.type == "cpu":
             return None
-        return int(cupy().cuda.runtime.getDevice()) if self.index is None else self.index
+        return current_gpu() if self.index is None else self.index
 
 
 class _Default(threading.local):

@@ -65,7 +65,17 @@ def _build() -> dict[str, types.ModuleType]:
     cupy.__version__ = "14.2.0"  # type: ignore[attr-defined]
     cupy.ndarray, cupy.RawModule, cupy.RawKernel = ndarray, raw.RawModule, raw.RawKernel  # type: ignore[attr-defined]
     cupy.get_default_memory_pool = lambda: runtime.pool  # type: ignore[attr-defined]
-    for name in ("Device", "Stream", "Event", "MemoryPool", "get_current_stream", "get_elapsed_time"):
+    for name in (
+        "Device",
+        "Stream",
+        "Event",
+        "MemoryPool",
+        "MemoryHook",
+        "get_current_stream",
+        "get_elapsed_time",
+        "get_allocator",
+        "set_allocator",
+    ):
         setattr(cuda, name, getattr(runtime, name))
     cuda.is_available = lambda: runtime.getDeviceCount() > 0  # type: ignore[attr-defined]
     cuda.get_device_id = runtime.getDevice  # type: ignore[attr-defined]
@@ -99,6 +109,7 @@ def installed() -> Iterator[types.ModuleType]:
     array_module = importlib.import_module("minitorch.backend.array_module")  # hidden by the function of that name
     from minitorch.backend.primitives import forget_replacements
     from minitorch.core import calls
+    from minitorch.cuda import memory
 
     stand_in = module()
     if raw.compiler() is None:  # kernels can only be run where they can be compiled
@@ -111,7 +122,10 @@ def installed() -> Iterator[types.ModuleType]:
     try:
         yield stand_in
     finally:
-        runtime._thread.device = 0
+        runtime.set_allocator()
+        runtime.hooks.clear()
+        memory._hook.clear()
+        runtime._thread.device = array_module._chosen.index = 0
         for name in _modules:
             del sys.modules[name]
         sys.modules.update(hidden)

@@ -240,7 +240,7 @@ def _fill_in(array: ndarray, host: np.ndarray, device: int, base: ndarray | None
     array.base = base
     array._reserved = None
     if base is None:
-        array._reserved = runtime.pool.take(host.nbytes)
+        array._reserved = runtime.allocate(host.nbytes)
 
 
 def wrap(result: Any, device: int, owner: ndarray | None) -> Any:

@@ -1,4 +1,4 @@
-"""Writes down which names, arguments and types the installed CuPy has: ``python tests/cupy_stand_in/record.py``.
+"""Writes down which names, arguments and types the installed CuPy has: ``cd tests; python -m cupy_stand_in.record``.
 
 CuPy can be imported without a GPU, so any machine where it is installed can do this.  The stand-in knows no name and
 takes no keyword that ``names.txt`` does not have, and a test compares the file with every CuPy that it finds.
@@ -16,7 +16,7 @@ from typing import Any
 FILE = Path(__file__).with_name("names.txt")
 #: the version that names.txt was written with
 VERSION = "14.2.0"
-SPACES = ("", "linalg.", "fft.", "lib.stride_tricks.", "cuda.", "cuda.runtime.")
+SPACES = ("", "linalg.", "fft.", "lib.stride_tricks.", "cuda.", "cuda.memory.", "cuda.runtime.")
 CLASSES = (
     "ndarray",
     "cuda.Device",

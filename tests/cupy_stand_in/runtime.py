@@ -185,6 +185,25 @@ def get_current_stream(device_id: int = -1) -> Stream:
     return _streams.now
 
 
+class MemoryHook:
+    """Is told of allocations while it is entered."""
+
+    name = "MemoryHook"
+
+    def __enter__(self) -> MemoryHook:
+        hooks.append(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        hooks.remove(self)
+
+    def malloc_postprocess(self, **kwargs: Any) -> None:
+        pass
+
+
+hooks: list[MemoryHook] = []
+
+
 class MemoryPool:
     """Counts the bytes that living arrays hold, rounded up to 512 as CuPy does, and keeps freed ones until told."""
 
@@ -192,7 +211,7 @@ class MemoryPool:
         self._used: dict[int, int] = {}
         self._free: dict[int, int] = {}
 
-    def take(self, nbytes: int) -> tuple[int, int]:
+    def malloc(self, nbytes: int) -> tuple[int, int]:
         """The device and the size of what was taken, for :meth:`give_back`."""
         size = -(-nbytes // 512) * 512
         device = _thread.device
@@ -207,6 +226,8 @@ class MemoryPool:
                 )
         self._free[device] = max(free - size, 0)
         self._used[device] = self._used.get(device, 0) + size
+        for hook in hooks:
+            hook.malloc_postprocess(device_id=device, size=nbytes, mem_size=size, mem_ptr=0, pmem_id=0)
         return device, size
 
     def give_back(self, device: int, size: int) -> None:
@@ -227,3 +248,17 @@ class MemoryPool:
 
 
 pool = MemoryPool()
+_allocators: list[Any] = [pool.malloc]
+
+
+def get_allocator() -> Any:
+    return _allocators[0]
+
+
+def set_allocator(allocator: Any = None) -> None:
+    _allocators[0] = pool.malloc if allocator is None else allocator
+
+
+def allocate(nbytes: int) -> tuple[int, int]:
+    """Memory of the current GPU from whatever allocator is set."""
+    return _allocators[0](nbytes)

@@ -1,0 +1,303 @@
+"""``minitorch.cuda`` and tensors on several GPUs, on the stand-in for CuPy, which has two."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cupy_stand_in
+import numpy as np
+import pytest
+from cupy_stand_in import counted
+
+import minitorch
+from minitorch import cuda, nn
+
+
+@pytest.fixture(autouse=True)
+def two_gpus(stand_in: Any) -> Any:
+    before = minitorch.get_default_device()
+    minitorch.set_default_device("cpu")
+    yield stand_in
+    minitorch.set_default_device(before)
+
+
+# ---- devices
+
+
+def test_what_there_is() -> None:
+    assert cuda.is_available() and cuda.is_initialized() and cuda.why_unavailable() is None
+    assert cuda.device_count() == 2
+    assert cuda.get_device_name(1) == cuda.get_device_name("cuda:0") == "Stand-in"
+    assert cuda.get_device_capability() == (8, 0)
+    assert cuda.get_device_properties(0).total_memory == cupy_stand_in.machine["memory"]
+    assert not cuda.is_bf16_supported()
+
+
+def test_current_device() -> None:
+    assert cuda.current_device() == 0
+    cuda.set_device(1)
+    assert cuda.current_device() == 1
+    assert str(minitorch.zeros(1, device="cuda").device) == "cuda:1"
+    cuda.set_device("cuda:0")
+    cuda.set_device(-1)
+    assert cuda.current_device() == 0
+    with cuda.device(1):
+        assert str(minitorch.tensor(1.0).cuda().device) == "cuda:1"
+        with cuda.device(None), cuda.device(-1):
+            assert cuda.current_device() == 1
+    assert cuda.current_device() == 0
+    with cuda.device_of(minitorch.zeros(1, device="cuda:1")):
+        assert cuda.current_device() == 1
+    with pytest.raises(ValueError, match="Expected a cuda device"):
+        cuda.set_device("cpu")
+
+
+def test_an_ordinal_too_large() -> None:
+    for ask in (
+        lambda: minitorch.zeros(1, device="cuda:2"),
+        lambda: minitorch.tensor([1.0], device="cuda:2"),
+        lambda: minitorch.zeros(1).cuda(7),
+        lambda: minitorch.zeros(1).to("cuda:2"),
+        lambda: cuda.set_device(2),
+        lambda: cuda.get_device_name(5),
+    ):
+        with pytest.raises(RuntimeError, match=r"invalid device ordinal.*'cuda:0' to 'cuda:1'"):
+            ask()
+
+
+def test_creation_where_it_is_asked_for() -> None:
+    with minitorch.device("cuda:1"):
+        made = [
+            minitorch.zeros(2), minitorch.ones(2), minitorch.full((2,), 3.0), minitorch.arange(3), minitorch.rand(2),
+            minitorch.tensor([1.0]), minitorch.empty(2), minitorch.eye(2), minitorch.linspace(0, 1, 3),
+        ]  # fmt: skip
+    assert {str(t.device) for t in made} == {"cuda:1"}
+    assert cuda.current_device() == 0
+    assert {str(minitorch.zeros_like(t).device) for t in made} == {"cuda:1"}
+    assert str(made[0].new_zeros(3).device) == "cuda:1"
+
+
+def test_moves() -> None:
+    x = minitorch.arange(4.0)
+    y = x.cuda()
+    assert y.is_cuda and str(y.device) == "cuda:0" and y.cuda() is y and y.cpu().tolist() == [0, 1, 2, 3]
+    z = y.to("cuda:1")
+    assert str(z.device) == "cuda:1" and z.to(y).device == y.device and z.tolist() == x.tolist()
+    assert str(z.double().device) == "cuda:1"
+    w = x.clone().requires_grad_()
+    (w.cuda(1) * 2).sum().backward()
+    assert str(w.grad.device) == "cpu" and w.grad.tolist() == [2, 2, 2, 2]
+    assert x.pin_memory().tolist() == x.tolist()
+    with pytest.raises(RuntimeError, match="cannot pin"):
+        y.pin_memory()
+    with pytest.raises(TypeError, match="can't convert cuda:0 device type tensor to numpy"):
+        y.numpy()
+
+
+def test_devices_do_not_mix() -> None:
+    a, b, c = minitorch.ones(2), minitorch.ones(2, device="cuda"), minitorch.ones(2, device="cuda:1")
+    for x, y, names in ((a, b, "cpu and cuda:0"), (b, a, "cuda:0 and cpu"), (b, c, "cuda:0 and cuda:1")):
+        for function in (minitorch.add, minitorch.dot, lambda p, q: minitorch.cat([p, q]), lambda p, q: p @ q):
+            with pytest.raises(RuntimeError, match=f"Expected all tensors to be on the same device.*{names}"):
+                function(x, y)
+    assert (b + minitorch.tensor(1.0)).tolist() == [2, 2]  # numbers in 0-d tensors may
+    with pytest.raises(RuntimeError, match="cuda:1"):
+        nn.Linear(2, 2).to("cuda:1")(b)
+
+
+def test_training_on_the_second_gpu() -> None:
+    def losses(device: str) -> list[float]:
+        minitorch.manual_seed(0)
+        net = nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.LayerNorm(36),
+            nn.Linear(36, 8), nn.GELU(), nn.Linear(8, 3),
+        ).to(device)  # fmt: skip
+        optimizer = minitorch.optim.AdamW(net.parameters(), lr=0.01)
+        schedule = minitorch.optim.lr_scheduler.StepLR(optimizer, 3)
+        x, y = minitorch.rand(6, 1, 8, 8).to(device), (minitorch.arange(6) % 3).to(device)
+        found = []
+        for _ in range(6):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(net(x), y) + net[0].weight.square().mean()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            found.append(loss.item())
+        return found
+
+    on_cpu = losses("cpu")
+    np.testing.assert_allclose(losses("cuda:0"), on_cpu, rtol=1e-3)
+    np.testing.assert_allclose(losses("cuda:1"), on_cpu, rtol=1e-3)
+    assert cuda.current_device() == 0
+
+
+# ---- what is kept: files, copies
+
+
+def test_files_and_copies(tmp_path: Path) -> None:
+    state = {
+        "w": minitorch.arange(3.0, device="cuda"),
+        "v": minitorch.ones(2, device="cuda:1"),
+        "c": minitorch.zeros(1),
+    }
+    minitorch.save(state, tmp_path / "state.pt")
+    as_saved = minitorch.load(tmp_path / "state.pt")
+    assert [str(t.device) for t in as_saved.values()] == ["cuda:0", "cuda:1", "cpu"]
+    for location, devices in (
+        ("cpu", ["cpu"] * 3),
+        ("cuda:1", ["cuda:1"] * 3),
+        (minitorch.device("cuda"), ["cuda:0"] * 3),
+        ({"cuda:1": "cuda:0"}, ["cuda:0", "cuda:0", "cpu"]),
+        (lambda storage, place: storage.cuda(1), ["cuda:1"] * 3),
+    ):
+        loaded = minitorch.load(tmp_path / "state.pt", map_location=location)
+        assert [str(t.device) for t in loaded.values()] == devices, location
+        assert [t.tolist() for t in loaded.values()] == [[0, 1, 2], [1, 1], [0]]
+    with pytest.raises(RuntimeError, match=r"invalid device ordinal|cannot be put on 'cuda:3'"):
+        minitorch.load(tmp_path / "state.pt", map_location="cuda:3")
+    w = state["v"].clone().requires_grad_()
+    for other in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):
+        assert str(other.device) == "cuda:1" and other.requires_grad and other.tolist() == [1, 1]
+
+
+def test_loaders_with_pinned_memory() -> None:
+    data = minitorch.utils.data.TensorDataset(minitorch.arange(6.0), minitorch.arange(6))
+    for x, y in minitorch.utils.data.DataLoader(data, batch_size=3, pin_memory=True):
+        assert x.cuda(non_blocking=True).sum().item() == float(y.sum())
+
+
+def test_modules_move_with_hooks_and_buffers() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    seen: list[Any] = []
+    net.register_forward_hook(lambda module, given, out: seen.append((given[0].device, out.device)))
+    net.cuda(1)
+    assert {str(t.device) for t in (*net.parameters(), *net.buffers())} == {"cuda:1"}
+    net(minitorch.rand(4, 2, device="cuda:1")).sum().backward()
+    assert [str(d) for d in seen[0]] == ["cuda:1", "cuda:1"]
+    net.cpu()
+    assert {str(p.grad.device) for p in net.parameters()} == {"cpu"}
+
+
+# ---- random numbers
+
+
+def test_one_stream_for_all_devices() -> None:
+    for seed in (minitorch.manual_seed, cuda.manual_seed, cuda.manual_seed_all):
+        drawn = []
+        for device in ("cpu", "cuda", "cuda:1"):
+            seed(3)
+            x = minitorch.randn(5, device=device)
+            kept = nn.functional.dropout(minitorch.ones(20, device=device), 0.5)
+            drawn.append((x.tolist(), kept.tolist()))
+        assert drawn[0] == drawn[1] == drawn[2]
+    place = cuda.get_rng_state()
+    first = minitorch.rand(2, device="cuda").tolist()
+    cuda.set_rng_state(place)
+    assert minitorch.rand(2).tolist() == first
+    cuda.set_rng_state_all([place] * 2)
+    assert len(cuda.get_rng_state_all()) == 2
+    assert minitorch.rand(2).tolist() == first
+    assert cuda.initial_seed() == 3
+
+
+# ---- streams
+
+
+def test_streams_and_events() -> None:
+    work, begin, end = cuda.Stream(), cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
+    assert cuda.current_stream() == cuda.default_stream()
+    with cuda.stream(work), cuda.stream(None):
+        assert cuda.current_stream() == work
+        begin.record()
+        minitorch.ones(3, device="cuda").sum()
+        end.record()
+    cuda.current_stream().wait_stream(work)
+    end.synchronize()
+    assert begin.elapsed_time(end) >= 0 and end.query() and work.query()
+    work.synchronize()
+    cuda.synchronize()
+    with pytest.raises(RuntimeError, match="enable_timing"):
+        begin.elapsed_time(cuda.Event())
+    with pytest.raises(NotImplementedError, match="CUDA graphs"):
+        cuda.graph(None)
+    assert str(cuda.Stream("cuda:1").device) == "cuda:1"
+
+
+def test_synchronize_reports_wrong_indices() -> None:
+    table = minitorch.rand(3, 2, device="cuda:1")
+    nn.functional.embedding(minitorch.tensor([0, 5], device="cuda:1"), table)
+    with pytest.raises(IndexError, match="index out of range: 5; the table has 3 rows"):
+        cuda.synchronize()
+    cuda.synchronize()
+    with counted() as counts:
+        table[minitorch.tensor([0, 2], device="cuda:1")]
+        nn.functional.embedding(minitorch.tensor([0, 2], device="cuda:1"), table)
+    assert counts.syncs == 0
+
+
+# ---- memory
+
+
+def test_memory_in_use() -> None:
+    before = cuda.memory_allocated()
+    cuda.reset_peak_memory_stats()
+    x = minitorch.zeros(1000, device="cuda")
+    assert cuda.memory_allocated() == before + 4096
+    y = x + 1
+    del x, y
+    assert cuda.memory_allocated() == before
+    assert cuda.max_memory_allocated() == before + 2 * 4096
+    assert cuda.memory_reserved() >= cuda.memory_allocated()
+    assert cuda.max_memory_reserved() == cuda.memory_reserved()
+    cuda.empty_cache()
+    assert cuda.memory_reserved() == before
+    z = minitorch.zeros(1000, device="cuda:1")
+    assert cuda.memory_allocated("cuda:1") >= 4096 and z.is_cuda
+    free, total = cuda.mem_get_info()
+    assert 0 < free <= total
+    net = nn.Linear(50, 60).cuda()
+    assert "Linear.weight of shape [60, 50], float32" in cuda.memory_summary() and net.weight.is_cuda
+
+
+def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = nn.Linear(100, 100).cuda()
+    cuda.empty_cache()
+    monkeypatch.setitem(cupy_stand_in.machine, "memory", cuda.memory_allocated() + 60_000)
+    x = minitorch.ones(100, 100, device="cuda")
+    del x  # what is idle is used again
+    x = minitorch.ones(100, 100, device="cuda")
+    words = r"(?s)out of memory on GPU 0.*largest tensors.*Linear.weight"
+    for ask in (minitorch.exp, net, lambda x: x + 1, lambda x: x.repeat(2, 1), lambda x: x.cpu().cuda()):
+        with pytest.raises(minitorch.OutOfMemoryError, match=words):
+            ask(x)
+    with pytest.raises(minitorch.OutOfMemoryError, match=words):
+        minitorch.zeros(100, 200, device="cuda")
+    assert issubclass(cuda.OutOfMemoryError, RuntimeError)
+    assert x.sum().item() == 10_000
+
+
+# ---- machines without
+
+
+@pytest.mark.parametrize(
+    "machine, words",
+    [
+        ({"devices": 0}, "CuPy found no GPU; check that nvidia-smi lists one"),
+        (
+            {"driver_error": "cudaErrorInsufficientDriver: CUDA driver version is insufficient"},
+            "insufficient.*nvidia-smi",
+        ),
+    ],
+    ids=["no GPU", "old driver"],
+)
+def test_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, machine: dict, words: str) -> None:
+    for key, value in machine.items():
+        monkeypatch.setitem(cupy_stand_in.machine, key, value)
+    assert not cuda.is_available() and cuda.device_count() == 0
+    with pytest.raises(RuntimeError, match=words):
+        minitorch.zeros(1, device="cuda")
+    with pytest.raises(RuntimeError, match=words):
+        minitorch.zeros(1).cuda()
