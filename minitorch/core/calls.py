@@ -184,6 +184,7 @@ def unary_call(spec: Spec) -> Callable:
     defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
     any_type = not promote and spec.kinds is None and spec.check is None
+    direct = spec.direct
 
     def short(input: Any, *, out: Any = None, params: Any = defaults) -> Any:
         if out is not None:
@@ -196,7 +197,10 @@ def unary_call(spec: Spec) -> Callable:
             (array,) = spec.arrays((input,))  # which says what is wrong with it
             input = wrap(array)
         try:
-            result = quietly().run(forward, array, *params)
+            if params:
+                result = quietly().run(forward, array, *params)
+            else:
+                result = quietly().run(direct if type(array) is _ndarray else forward, array)
         except (TypeError, ValueError) as error:
             spec.explain(error, (array,))
             raise
@@ -266,7 +270,7 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
     """The call with its arguments in place.  As an operator, it returns ``NotImplemented`` for strange operands."""
     forward, rules = spec.forward, spec.rules
     defaults = spec.defaults[2:] if _MISSING not in spec.defaults[2:] else None
-    promote = spec.promote is not None
+    promote, direct = spec.promote is not None, spec.direct
     numbers = _NUMBERS if promote and spec.numbers != "none" else ()
 
     def short(input: Any, other: Any, *, out: Any = None, params: Any = defaults) -> Any:
@@ -289,7 +293,10 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
                 return NotImplemented
             return _long_binary(spec, input, other, params)
         try:
-            result = quietly().run(forward, a, b, *params)
+            if params is defaults:
+                result = quietly().run(direct if type(a) is _ndarray else forward, a, b)
+            else:
+                result = quietly().run(forward, a, b, *params)
         except (TypeError, ValueError) as error:
             spec.explain(error, (a, b))
             raise

@@ -53,6 +53,7 @@ class Spec:
         kinds: str | None,
         check: Callable | None,
         public: str | None,
+        ufunc: str | None,
     ):
         self.forward = forward
         self.name = public or forward.__name__.strip("_")
@@ -66,6 +67,8 @@ class Spec:
         self.promote = _PROMOTIONS[promote] if promote else None
         self.aux, self.multiple, self.view = aux, multiple, view
         self.numbers, self.kinds, self.check = numbers, kinds, check
+        #: what to call on NumPy's arrays
+        self.direct = forward if ufunc is None else getattr(np, ufunc)
         allowed = self.inputs if promote and numbers != "none" else 0
         if self.inputs == 1 or (self.inputs == 2 and numbers == "second"):
             allowed -= 1
@@ -182,12 +185,12 @@ def op(
         check: called with the op's name and the operands as they are before promotion, if they are not both
             floating-point; raises what it has against them.
         public: the op's name in errors, if it is not the function's.
-        ufunc: the function of the array library that does the same, with ``alpha`` times the second operand: in-place
-            variants then have it write where the tensor is.
+        ufunc: the function of the array library that does the same, if further parameters have their defaults: it is
+            called at once, and in-place variants have it write where the tensor is.
     """
 
     def declare(forward: Callable) -> Any:
-        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public)
+        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public, ufunc)
         if view and spec.inputs == 1 and not multiple:
             call = view_call(spec)
         elif aux or multiple or view or spec.takes_list or spec.inputs > 2:

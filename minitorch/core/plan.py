@@ -72,10 +72,25 @@ class Plan:
         if not self.kinds:
             return lambda args, out, aux: ()
         if self.kinds == (OUT,):
-            return lambda args, out, aux: (pack_result(out),)
+
+            def save_result(args: tuple, out: Tensor, aux: Any) -> tuple:
+                counter = out._counter
+                if counter is None:
+                    counter = out._counter = [0]
+                return ((out._data, counter, counter[0]),)
+
+            return save_result
         if self.kinds == (TENSOR,):
-            (_, first), *_ = self.keep
-            return lambda args, out, aux: (pack_input(args[first]),)
+            position = self.keep[0][1]
+
+            def save_input(args: tuple, out: Tensor, aux: Any) -> tuple:
+                x = args[position]
+                if not isinstance(x, Tensor):
+                    return (x,)
+                counter = x._counter
+                return ((x, x._data, 0 if counter is None else counter[0]),)
+
+            return save_input
         keep, takes_list = self.keep, spec.takes_list
 
         def save(args: tuple, out: Any, aux: Any) -> list:

@@ -13,10 +13,10 @@ from minitorch.core.op import Array, op
 from minitorch.core.promotion import result_dtype
 from minitorch.core.tensor import Tensor
 from minitorch.ops.conversion import checked_number
-from minitorch.ops.elementwise import zero
+from minitorch.ops.elementwise import ZEROS
 
 
-@op("MaximumBackward0", promote="common", numbers="none")
+@op("MaximumBackward0", promote="common", numbers="none", ufunc="maximum")
 def maximum(input: Array, other: Array):
     """The larger of two, elementwise; NaN if one is NaN.  Equal values share the gradient.
 
@@ -27,19 +27,19 @@ def maximum(input: Array, other: Array):
     return xp(input).maximum(input, other)
 
 
-@op("MinimumBackward0", promote="common", numbers="none")
+@op("MinimumBackward0", promote="common", numbers="none", ufunc="minimum")
 def minimum(input: Array, other: Array):
     """The smaller of two, elementwise; NaN if one is NaN.  Equal values share the gradient."""
     return xp(input).minimum(input, other)
 
 
-@op("FmaxBackward0", promote="common", numbers="none")
+@op("FmaxBackward0", promote="common", numbers="none", ufunc="fmax")
 def fmax(input: Array, other: Array):
     """The larger of two, elementwise; the other one if one is NaN."""
     return xp(input).fmax(input, other)
 
 
-@op("FminBackward0", promote="common", numbers="none")
+@op("FminBackward0", promote="common", numbers="none", ufunc="fmin")
 def fmin(input: Array, other: Array):
     """The smaller of two, elementwise; the other one if one is NaN."""
     return xp(input).fmin(input, other)
@@ -177,7 +177,9 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 @op("ThresholdBackward0")
 def _where_not_zero(g: Array, out: Array):
-    return g * (out != zero(out)) if type(g) is np.ndarray else where_nonzero(g, out)  # NaN counts as not zero
+    if type(g) is np.ndarray:
+        return g * (out != ZEROS[out.dtype.num])  # NaN counts as not zero
+    return where_nonzero(g, out)
 
 
 _where_not_zero.rules(g=lambda h, out: _where_not_zero(h, out))
@@ -186,7 +188,7 @@ _where_not_zero.rules(g=lambda h, out: _where_not_zero(h, out))
 @op("ReluBackward0", kinds="iuf")
 def relu(input: Array):
     """``max(input, 0)``; NaN stays NaN.  The derivative at 0 is 0."""
-    return np.maximum(input, zero(input)) if type(input) is np.ndarray else xp(input).maximum(input, 0)
+    return np.maximum(input, ZEROS[input.dtype.num]) if type(input) is np.ndarray else xp(input).maximum(input, 0)
 
 
 relu.rules(input=_where_not_zero)

@@ -9,7 +9,7 @@ from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="equal")
 def eq(input: Array, other: Array):
     """``input == other``, with broadcasting.
 
@@ -20,31 +20,31 @@ def eq(input: Array, other: Array):
     return input == other
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="not_equal")
 def ne(input: Array, other: Array):
     """``input != other``, with broadcasting."""
     return input != other
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="less")
 def lt(input: Array, other: Array):
     """``input < other``, with broadcasting."""
     return input < other
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="less_equal")
 def le(input: Array, other: Array):
     """``input <= other``, with broadcasting."""
     return input <= other
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="greater")
 def gt(input: Array, other: Array):
     """``input > other``, with broadcasting."""
     return input > other
 
 
-@op(promote="common", numbers="second")
+@op(promote="common", numbers="second", ufunc="greater_equal")
 def ge(input: Array, other: Array):
     """``input >= other``, with broadcasting."""
     return input >= other
@@ -114,13 +114,13 @@ def isnan(input: Array):
     return input != input
 
 
-@op()
+@op(ufunc="isinf")
 def isinf(input: Array):
     """Whether each element is infinite."""
     return xp(input).isinf(input)
 
 
-@op()
+@op(ufunc="isfinite")
 def isfinite(input: Array):
     """Whether each element is neither NaN nor infinite."""
     return xp(input).isfinite(input)

@@ -15,13 +15,8 @@ from minitorch.core.op import NUMBERS, Array, op
 from minitorch.core.tensor import Tensor
 
 # 0-d arrays by NumPy's type number: ufuncs take them in half the time that a Python number costs on small arrays.
-_ZEROS = {np.dtype(t).num: np.zeros((), t) for t in "?bBhilqefd"}
+ZEROS = {np.dtype(t).num: np.zeros((), t) for t in "?bBhilqefd"}
 _ONES = {np.dtype(t).num: np.ones((), t) for t in "?bBhilqefd"}
-
-
-def zero(array):
-    """0 in the type of ``array``."""
-    return _ZEROS[array.dtype.num] if type(array) is np.ndarray else 0
 
 
 def one(array):
@@ -137,7 +132,7 @@ mul.rules(
 multiply = mul
 
 
-@op("NegBackward0", check=_refuse_bool)
+@op("NegBackward0", check=_refuse_bool, ufunc="negative")
 def neg(input: Array):
     """``-input``.
 
@@ -189,39 +184,40 @@ def _refuse_negative(name, input, exponent):
 
 
 @op("PowBackward0", promote="common", kinds="iuf", numbers="second", check=_refuse_negative, public="pow")
-def _to_number(input: Array, exponent: Array):
-    return _power(input, exponent)
+def _to_number(input: Array, other: Array):
+    return _power(input, other)
 
 
-def _slope_to_number(g, input, exponent):
-    if exponent == 0:
-        return no_slope(g)
-    return g * (input * 2 if exponent == 2 else _to_number(input, exponent - 1) * exponent)
+def _slope_to_number(g, input, other):
+    if other == 2:
+        return g * (input + input)
+    if other == 0:
+        return no_slope(g) if isinstance(g, Tensor) else no_slope.spec.forward(g)
+    return g * (input ** (other - 1) * other)
 
 
-_to_number.rules(input=_slope_to_number)
+_to_number.rules(on_arrays=True, input=_slope_to_number)
 
 
 @op("PowBackward1", promote="common", kinds="iuf", public="pow")
-def _to_tensor(input: Array, exponent: Array):
-    return _power(input, exponent)
+def _to_tensor(input: Array, other: Array):
+    return _power(input, other)
 
 
-def _slope_by_base(g, input, exponent):
-    power = exponent * _to_tensor(input, exponent - 1)
-    return (g * power).masked_fill(exponent == 0, 0)
+def _slope_by_base(g, input, other):
+    return (g * (other * _to_tensor(input, other - 1))).masked_fill(other == 0, 0)
 
 
-def _slope_by_exponent(g, input, exponent, out):
+def _slope_by_exponent(g, input, other, out):
     if isinstance(input, Tensor):
         # 0 ** y has derivative 0, not 0 * log(0)
-        return (g * (out * input.log())).masked_fill((input == 0) & (exponent >= 0), 0)
+        return (g * (out * input.log())).masked_fill((input == 0) & (other >= 0), 0)
     if input == 0:
-        return (g * (out * -math.inf)).masked_fill(exponent >= 0, 0)
+        return (g * (out * -math.inf)).masked_fill(other >= 0, 0)
     return g * (out * (math.log(input) if input > 0 else math.nan))
 
 
-_to_tensor.rules(input=_slope_by_base, exponent=_slope_by_exponent)
+_to_tensor.rules(input=_slope_by_base, other=_slope_by_exponent)
 
 
 def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:

@@ -30,7 +30,7 @@ def elementwise(name: str, forward: Callable, rule: Callable, doc: str) -> Any:
 # ---- exponentials and logarithms
 
 
-@op("ExpBackward0", promote="float")
+@op("ExpBackward0", promote="float", ufunc="exp")
 def exp(input: Array):
     """e to the power of ``input``.
 
@@ -44,7 +44,7 @@ def exp(input: Array):
 exp.rules(on_arrays=True, input=lambda g, out: g * out)
 
 
-@op("LogBackward0", promote="float")
+@op("LogBackward0", promote="float", ufunc="log")
 def log(input: Array):
     """Natural logarithm: minus infinity at 0, NaN below.
 
@@ -75,10 +75,11 @@ exp2 = elementwise(
 @op("TanhBackwardBackward0")
 def _tanh_grad(g: Array, out: Array):
     slope = out * out
-    return (one(out) - slope) * g
+    slope *= g
+    return g - slope
 
 
-@op("TanhBackward0", promote="float")
+@op("TanhBackward0", promote="float", ufunc="tanh")
 def tanh(input: Array):
     """Hyperbolic tangent.
 
@@ -98,7 +99,9 @@ tanh.rules(input=_tanh_grad)
 
 @op("SigmoidBackwardBackward0")
 def _sigmoid_grad(g: Array, out: Array):
-    return (one(out) - out) * out * g
+    slope = out - out * out
+    slope *= g
+    return slope
 
 
 @op("SigmoidBackward0", promote="float")
@@ -152,7 +155,7 @@ logaddexp2.rules(
 # ---- roots
 
 
-@op("SqrtBackward0", promote="float")
+@op("SqrtBackward0", promote="float", ufunc="sqrt")
 def sqrt(input: Array):
     """Square root: NaN below 0; the derivative at 0 is infinite.
 

@@ -35,7 +35,7 @@ def sgn(input: Array):
     return _sign(input)
 
 
-@op("AbsBackward0", kinds="iuf")
+@op("AbsBackward0", kinds="iuf", ufunc="absolute")
 def abs(input: Array):
     """The absolute value; its derivative at 0 is 0."""
     return xp(input).abs(input)
