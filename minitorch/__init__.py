@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from minitorch import autograd, cuda, linalg, methods, nn, optim, return_types
+from minitorch import accelerator, autograd, backends, cuda, linalg, methods, nn, optim, return_types
 from minitorch.autograd import (
     enable_grad,
     inference_mode,

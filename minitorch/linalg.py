@@ -14,6 +14,7 @@ from minitorch.ops.matrix_norms import cond, matrix_norm
 from minitorch.ops.matrix_norms import linalg_norm as norm
 from minitorch.ops.norms import vector_norm
 from minitorch.ops.products import linalg_cross as cross
+from minitorch.ops.products import linalg_vander as vander
 from minitorch.ops.products import multi_dot, vecdot
 from minitorch.ops.solving import det, inv, matrix_exp, matrix_power, solve, solve_triangular
 from minitorch.ops.solving import linalg_slogdet as slogdet
@@ -45,6 +46,7 @@ __all__ = [
     "solve_triangular",
     "svd",
     "svdvals",
+    "vander",
     "vecdot",
     "vector_norm",
 ]

@@ -107,6 +107,11 @@ ROWS = {
         THREES, OTHERS,
     ),
     "cross broadcast": (lambda t, x, y: t.linalg.cross(x, y[:1]), THREES, OTHERS),
+    "linalg_vander": (lambda t, x, v: (t.linalg.vander(x), t.linalg.vander(v, N=2), t.linalg.vander(v, N=6)), A, V),
+    "vander": (
+        lambda t, v, i: [t.vander(v.detach(), *a) for a in ((), (2, True), (6,))] + [t.vander(i[0], 3)],
+        V, INTS,
+    ),
     "cdist": (
         lambda t, x, y: (t.cdist(x, y), t.cdist(x, y, p=1), t.cdist(x, y, 3), t.cdist(x, y, float("inf"))),
         A, floats(2, 4),
@@ -173,6 +178,8 @@ REFUSED = {
     "cross sizes": (lambda t, x: t.linalg.cross(x, x), A),
     "cross no dim": (lambda t, x: t.cross(x[:2], x[:2]), B),
     "cross ndim": (lambda t, x, y: t.linalg.cross(x, y[0]), THREES, OTHERS),
+    "vander matrix": (lambda t, x: t.vander(x), A),
+    "linalg.vander N": (lambda t, x: t.linalg.vander(x, N=1), V),
     "cdist vector": (lambda t, x, y: t.cdist(x, y), V, A),
     "cdist sizes": (lambda t, x, y: t.cdist(x, y), A, B),
     "cdist p": (lambda t, x: t.cdist(x, x, p=-1), A),
@@ -195,6 +202,11 @@ def test_refused_without_torch(name):
         function(minitorch, *tensors)
     for tensor, x in zip(tensors, inputs):
         np.testing.assert_array_equal(tensor.numpy(), x)
+
+
+def test_gradient_of_falling_powers():
+    """PyTorch refuses this one, as it overwrites what it has saved."""
+    check_numerically(lambda t, v: (t.vander(v), t.vander(v, 3, True)), V)
 
 
 def test_messages_name_both_shapes():

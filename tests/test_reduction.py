@@ -46,6 +46,7 @@ ROWS = {
         ),
         M, INTS,
     ),
+    "sum_to_size": (lambda t, x: (x.sum_to_size(1, 4), x.sum_to_size((3, 1)), x.sum_to_size(4)), M),
     "nansum": (lambda t, x: (x.nansum(), t.nansum(x, 1), x.nansum((0, 1), True), x.nansum(0, dtype=t.float32)), HOLES),
     "nansum of integers": (lambda t, x: (x.nansum(), t.nansum(x, 1)), INTS),
     "mean": (
@@ -134,6 +135,10 @@ ROWS = {
         ),
         X,
     ),
+    "renorm": (
+        lambda t, x, y: (t.renorm(x, 2, 0, 1.0), x.renorm(1, 1, 2), y.renorm(3, -1, 0.5), x.renorm(2, 0, 99)),
+        M, X,
+    ),
     "dist": (
         lambda t, x, y: (t.dist(x, y), x.dist(y, 1), x.dist(y, inf), x.dist(y[0], 3)),
         M, floats(3, 4)[::-1] * 0.7 + 1,
@@ -200,6 +205,12 @@ REFUSED = {
     "norm of nothing": (lambda t, x: x.norm(inf), EMPTY),
     "norm of nothing along": (lambda t, x: x.norm(-1, 0), EMPTY),
     "norm by name": (lambda t, x: x.norm("foo"), M),
+    "renorm vector": (lambda t, x: x.renorm(2, 0, 1), V),
+    "renorm p": (lambda t, x: x.renorm(-1, 0, 1), M),
+    "renorm bound": (lambda t, x: x.renorm(2, 0, -1), M),
+    "sum_to_size": (lambda t, x: x.sum_to_size(2, 4), M),
+    "sum_to_size more dims": (lambda t, x: x.sum_to_size(1, 3, 4), M),
+    "sum_to_size none": (lambda t, x: x.sum_to_size(), M),
     "norm dim": (lambda t, x: x.norm(2, 2), M),
     "cov of three dims": (lambda t, x: t.cov(x), X),
     "cov weights": (lambda t, x: t.cov(x, fweights=t.tensor([1, 2])), M),

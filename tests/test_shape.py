@@ -56,7 +56,7 @@ ROWS = {
     "permute": (lambda t, x: (x.permute(2, 0, 1), t.permute(x, (0, -1, 1)), x.permute(dims=(1, 0, 2))), X),
     "transpose": (lambda t, x: (x.transpose(0, 2), t.transpose(x, -1, 1), x.swapaxes(0, 1), x.swapdims(1, 2)), X),
     "t": (lambda t, x, v: (x.t(), t.t(v), x.T, x.mT, x.H), M, V),
-    "mT": (lambda t, x: (x.mT, x.mH), X),
+    "mT": (lambda t, x: (x.mT, x.mH, x.adjoint(), t.adjoint(x)), X),
     "movedim": (lambda t, x: (x.movedim(0, -1), t.movedim(x, (0, 1), (1, 2)), t.moveaxis(x, 2, 0)), X),
     # pieces
     "narrow": (lambda t, x: (x.narrow(1, 1, 2), t.narrow(x, -1, -3, 2), x.narrow(0, 2, 0)), X),
@@ -128,6 +128,25 @@ ROWS = {
             t.tril_indices(3, 4), t.tril_indices(3, 4, -1), t.triu_indices(4, 3, 1),
             t.triu_indices(2, 2, dtype=t.int32),
         ),
+    ),
+    # copies with a part replaced
+    "select_scatter": (lambda t, x, v: (t.select_scatter(x, v, 0, 1), x.select_scatter(x[:, 0], 1, -1)), M, floats(4)),
+    "slice_scatter": (
+        lambda t, x, y: (
+            t.slice_scatter(x, y, 1, 1, 3), x.slice_scatter(x[:2], start=1), x.slice_scatter(y, 1, 0, 9, 2),
+        ),
+        M, floats(3, 2),
+    ),
+    "diagonal_scatter": (
+        lambda t, x, v: (t.diagonal_scatter(x, v), x.diagonal_scatter(v, 1), x.diagonal_scatter(v[:2], -1)),
+        M, floats(3),
+    ),
+    "fill_diagonal_": (
+        lambda t, x: (
+            (x * 1).fill_diagonal_(5), (x.t() * 1).fill_diagonal_(2), x.new_zeros(7, 3).fill_diagonal_(1, True),
+            x.new_zeros(2, 2, 2).fill_diagonal_(3),
+        ),
+        M,
     ),
     # memory
     "contiguous": (lambda t, x: (x.contiguous(), x.t().contiguous(), x.t().is_contiguous(), x.is_contiguous()), M),
@@ -221,6 +240,12 @@ REFUSED = {
     "trace": (lambda t, x: x.trace(), V),
     "tril": (lambda t, x: x.tril(), V),
     "size": (lambda t, x: x.size(3), X),
+    "adjoint": (lambda t, x: x.adjoint(), V),
+    "select_scatter": (lambda t, x: x.select_scatter(x[0, :2], 0, 1), M),
+    "slice_scatter": (lambda t, x: x.slice_scatter(x, start=1), M),
+    "diagonal_scatter": (lambda t, x: x.diagonal_scatter(x[0]), M),
+    "fill_diagonal_ vector": (lambda t, x: x.fill_diagonal_(1), V),
+    "fill_diagonal_ sizes": (lambda t, x: x.fill_diagonal_(1), X),
 }
 
 

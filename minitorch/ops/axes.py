@@ -114,6 +114,15 @@ def matrix_transposed(input: Tensor) -> Tensor:
     return _transpose(input, ndim - 2, ndim - 1)
 
 
+def adjoint(input: Tensor) -> Tensor:
+    """``x.mT`` as a function (tensors are real).
+
+    Raises:
+        RuntimeError: the tensor has fewer than two dimensions.
+    """
+    return matrix_transposed(input)
+
+
 def hermitian_transposed(input: Tensor) -> Tensor:
     """``x.H``: the transposed matrix (tensors are real).
 

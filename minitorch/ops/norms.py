@@ -10,7 +10,7 @@ from minitorch.backend import array_module as xp
 from minitorch.core.dtype import as_dtype
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import wrap
-from minitorch.ops.dims import reduced_axes
+from minitorch.ops.dims import reduced_axes, wrap_dim
 from minitorch.ops.keywords import keywords
 from minitorch.ops.reduction import check_float, kept_dims, sum_array
 
@@ -114,6 +114,32 @@ def norm(input, p="fro", dim=None, keepdim=False, dtype=None):
 
         return matrix_norm(input, p, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
     return vector_norm(input, p, dim, keepdim, dtype=dtype)
+
+
+@keywords
+def renorm(input, p, dim, maxnorm):
+    """Scales the slices along ``dim`` whose ``p``-norm is above ``maxnorm`` down to it.
+
+    Raises:
+        RuntimeError: fewer than two dimensions, ``p`` not positive, or ``maxnorm`` negative.
+
+    >>> import minitorch as torch
+    >>> torch.renorm(torch.tensor([[3., 4.], [0.3, 0.4]]), 2, 0, 1)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    ndim = input._data.ndim
+    if ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {ndim} dimensions")
+    if p <= 0:
+        raise RuntimeError(f"renorm: non-positive-norm not supported, got {p}")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    axis = wrap_dim(dim, ndim)
+    size = vector_norm(input, p, tuple(i for i in range(ndim) if i != axis), True)
+    # a little below the bound, as rounding must not lift the result above it
+    factor = (maxnorm / (size + 1e-7)).masked_fill(wrap(size._data <= maxnorm), 1)
+    return input * factor
 
 
 @keywords

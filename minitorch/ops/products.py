@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -196,6 +198,41 @@ def cross(input, other, dim=None):
             raise RuntimeError(f"cross: no dimension of size 3 in input of shape {list(shape)}")
         dim = shape.index(3)
     return linalg_cross(input, other, dim=dim)
+
+
+def linalg_vander(x, *, N=None):
+    """Vandermonde's matrices: the powers 0 to ``N - 1`` (default: as many as there are) of every element, in rows.
+
+    Raises:
+        RuntimeError: ``N`` is below 2.
+
+    >>> import minitorch as torch
+    >>> torch.linalg.vander(torch.tensor([2., 3.]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    shape = x._data.shape
+    count = (shape[-1] if shape else 1) if N is None else N
+    if count < 2 and N is not None:
+        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {N}.")
+    lib, dtype = xp(x._data), x._data.dtype
+    return x.unsqueeze(-1) ** wrap(lib.arange(count).astype(dtype if dtype.kind == "f" else np.int64))
+
+
+def vander(x, N=None, increasing=False):
+    """:func:`minitorch.linalg.vander` of a vector, by default with falling powers.
+
+    Raises:
+        RuntimeError: ``x`` is no vector.
+    """
+    if x._data.ndim != 1:
+        raise RuntimeError(f"vander: x must be a one-dimensional tensor, got {x._data.ndim} dimensions.")
+    count = x._data.shape[0] if N is None else N
+    if count < 2:
+        ones = x.new_ones((x._data.shape[0], count))
+        return ones if x._data.dtype.kind == "f" else ones.long()
+    powers = linalg_vander(x, N=count)
+    return powers if increasing else powers.flip(1)
 
 
 # ---- distances

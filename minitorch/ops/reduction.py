@@ -13,8 +13,9 @@ from minitorch.backend.primitives.row_reductions import row_extremes, sums
 from minitorch.core.dtype import as_dtype, bool_, int64, uint8
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.ops.dims import reduced_axes, wrap_dim
+from minitorch.ops.dims import reduced_axes, shape_arguments, wrap_dim
 from minitorch.ops.keywords import keywords
+from minitorch.ops.shape import sum_to
 
 # ---- what rules and other families share
 
@@ -120,6 +121,25 @@ def sum(input, dim=None, keepdim=False, *, dtype=None):
 def _as_dtype(result, dtype):
     """Integers are reduced as int64: back to the type asked for."""
     return result.to(as_dtype(dtype))
+
+
+def sum_to_size(input, *size):
+    """Sums over the dimensions that broadcasting would add to a tensor of this size.
+
+    Raises:
+        RuntimeError: a tensor of this size does not broadcast to the input's.
+
+    >>> import minitorch as torch
+    >>> torch.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    if not size:
+        raise TypeError("sum_to_size() missing 1 required positional argument: 'size'")
+    size, shape = shape_arguments(size), input._data.shape
+    lead = len(shape) - len(size)
+    if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(size, shape[lead:])):
+        raise RuntimeError(f"sum_to_size: size {list(size)} is not expandable to size {list(shape)}.")
+    return sum_to(input, size)
 
 
 @op("NansumBackward0")
