@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,29 +13,40 @@ from minitorch.core.inplace import inplace as in_place
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.pointwise import times
+from minitorch.nn.functional.refusals import require_tensor
 from minitorch.random import default_generator
 
 
-def _check(p: float) -> None:
+def _check(name: str, input: Any, p: float, training: bool) -> None:
+    """Raises ValueError for a ``p`` outside [0, 1], TypeError for no tensor, RuntimeError for integers in training."""
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise ValueError(f"{name}: dropout probability has to be between 0 and 1, but got {p}")
+    require_tensor(input, name)
+    if training and input._data.dtype.kind != "f":
+        raise RuntimeError(f"{name}: expected an input of floating point, got {input.dtype}; use input.float()")
 
 
 def _kept(input: Tensor, p: float, shape: tuple) -> Any:
     """True with probability 1 - ``p``, on the device of ``input``."""
-    drawn = default_generator.numpy_rng.random(shape, np.float32)
-    return to_device(drawn >= p, device_index(input._data))
+    rng, count = default_generator.numpy_rng, math.prod(shape)
+    if p == 1.0:
+        kept = np.zeros(count, bool)
+    else:
+        # Sixteen random bits an element; one in 65,536 is neither below p nor above, and more digits decide.
+        place, rest = divmod(p * 65536, 1)
+        bits = rng.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count]
+        kept = bits > int(place)
+        undecided = np.flatnonzero(bits == int(place))
+        kept[undecided] = rng.random(undecided.size) >= rest
+    return to_device(kept.reshape(shape), device_index(input._data))
 
 
 def _drop(input: Tensor, p: float, training: bool, inplace: bool, shape: tuple) -> Tensor:
     if not training or p == 0.0:
         return input
-    x = input._data
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    mask = _kept(input, p, shape) * x.dtype.type(scale)
-    if inplace:
-        return input.mul_(wrap(mask))
-    return times(input, mask)
+    mask = _kept(input, p, shape) * input._data.dtype.type(scale)
+    return input.mul_(wrap(mask)) if inplace else times(input, mask)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -48,44 +61,67 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> torch.nn.functional.dropout(torch.ones(3), p=0.5, training=False)
     tensor([1., 1., 1.])
     """
-    _check(p)
+    _check("dropout", input, p, training)
     return _drop(input, p, training, inplace, input._data.shape)
 
 
-def _drop_channels(dims: int, input: Tensor, p: float, training: bool, inplace: bool) -> Tensor:
-    _check(p)
-    shape = input._data.shape
-    if len(shape) not in (dims + 1, dims + 2):
-        raise RuntimeError(
-            f"dropout{dims}d: expected {dims + 1} dimensions (C, ...) or {dims + 2} (N, C, ...), got shape {shape}"
-        )
-    lead = len(shape) - dims
-    return _drop(input, p, training, inplace, shape[:lead] + (1,) * dims)
-
-
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, L) or (C, L) are dropped: see :func:`dropout2d`."""
-    return _drop_channels(1, input, p, training, inplace)
+    """In training, whole channels of (N, C, L) or (C, L) are zero: see :func:`dropout2d`.
+
+    Raises:
+        RuntimeError: other numbers of dimensions.
+    """
+    _check("dropout1d", input, p, training)
+    shape = input._data.shape
+    if len(shape) not in (2, 3):
+        raise RuntimeError(f"dropout1d: expected 2 dimensions (C, L) or 3 (N, C, L), got shape {shape}")
+    return _drop(input, p, training, inplace, (*shape[:-1], 1))
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training, each channel of (N, C, H, W) is zero with probability ``p``, the others are divided by ``1 - p``.
 
-    Tompson et al. 2015, "Efficient object localization using convolutional networks".
+    Tompson et al. 2015, "Efficient object localization using convolutional networks".  As in PyTorch, inputs with other
+    than four dimensions are (N, C, \\*) too, with a warning.
+
+    Raises:
+        RuntimeError: fewer than two dimensions.
     """
-    return _drop_channels(2, input, p, training, inplace)
+    _check("dropout2d", input, p, training)
+    shape = input._data.shape
+    if len(shape) < 2:
+        raise RuntimeError(
+            f"dropout2d: Feature dropout requires at least 2 dimensions (N, C) in the input, got {shape}"
+        )
+    if len(shape) != 4:
+        better = "dropout1d" if len(shape) == 3 else "dropout"
+        warnings.warn(
+            f"dropout2d: expected 4 dimensions (N, C, H, W); an input of shape {shape} is taken for (N, C, ...) and "
+            f"whole slices of it are dropped; use {better} to say so",
+            stacklevel=2,
+        )
+    return _drop(input, p, training, inplace, shape[:2] + (1,) * (len(shape) - 2))
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Whole channels of (N, C, D, H, W) are dropped: see :func:`dropout2d`."""
-    return _drop_channels(3, input, p, training, inplace)
+    """In training, whole channels of (N, C, D, H, W) or (C, D, H, W) are zero: see :func:`dropout2d`."""
+    _check("dropout3d", input, p, training)
+    shape = input._data.shape
+    if len(shape) not in (4, 5):
+        warnings.warn(
+            f"dropout3d: expected 4 dimensions (C, D, H, W) or 5 (N, C, D, H, W), got shape {shape}, of which whole "
+            "slices are dropped; use dropout to drop elements",
+            stacklevel=2,
+        )
+    lead = 2 if len(shape) == 5 else 1
+    return _drop(input, p, training, inplace, shape[:lead] + (1,) * (len(shape) - lead))
 
 
 # what SELU tends to far below zero: -scale · alpha
 _SATURATION = -1.0507009873554804934 * 1.6732632423543772848
 
 
-@op("AddcmulBackward0")
+@op("AddBackward0")
 def _mask_and_shift(input: Array, factor, shift):
     return input * factor + shift
 
@@ -94,7 +130,6 @@ _mask_and_shift.rules(input=lambda g, factor: times(g, factor))
 
 
 def _alpha_drop(input: Tensor, p: float, training: bool, shape: tuple, inplace: bool) -> Tensor:
-    _check(p)
     if not training or p == 0.0:
         return input
     dtype = input._data.dtype
@@ -113,10 +148,20 @@ def _alpha_drop(input: Tensor, p: float, training: bool, shape: tuple, inplace: 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout for SELU networks: it keeps mean and variance (Klambauer et al. 2017, arXiv:1706.02515)."""
+    _check("alpha_dropout", input, p, training)
     return _alpha_drop(input, p, training, input._data.shape, inplace)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """:func:`alpha_dropout` of whole channels."""
+    """:func:`alpha_dropout` of whole channels of (N, C, \\*).
+
+    Raises:
+        RuntimeError: fewer than two dimensions.
+    """
+    _check("feature_alpha_dropout", input, p, training)
     shape = input._data.shape
+    if len(shape) < 2:
+        raise RuntimeError(
+            f"feature_alpha_dropout: Feature dropout requires at least 2 dimensions (N, C) in the input, got {shape}"
+        )
     return _alpha_drop(input, p, training, shape[:2] + (1,) * (len(shape) - 2), inplace)

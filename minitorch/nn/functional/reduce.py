@@ -10,6 +10,7 @@ import numpy as np
 
 from minitorch.core.dtype import of_numpy
 from minitorch.core.tensor import Tensor
+from minitorch.nn.functional.refusals import require_tensor
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -71,8 +72,7 @@ def weighted_mean(name: str, values: Tensor, weight: Tensor, reduction: str) -> 
 def only_tensors(name: str, **arguments: Any) -> None:
     """Raises TypeError if an argument is no tensor."""
     for what, value in arguments.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(f"{name}(): argument '{what}' must be Tensor, not {type(value).__name__}")
+        require_tensor(value, name, what)
 
 
 def same_shape(name: str, input: Any, target: Any) -> None:

@@ -121,14 +121,13 @@ class _BatchNorm(_NormBase):
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
-        factor = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked._data += 1
-            if self.momentum is None:
-                factor = 1.0 / float(self.num_batches_tracked)
+        counter = self.num_batches_tracked if self.training and self.track_running_stats else None
+        factor = self.momentum
+        if factor is None:
+            factor = 0.0 if counter is None else 1.0 / (int(counter) + 1)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
         keep = not self.training or self.track_running_stats
-        return F.batch_norm(
+        out = F.batch_norm(
             input,
             self.running_mean if keep else None,
             self.running_var if keep else None,
@@ -138,6 +137,9 @@ class _BatchNorm(_NormBase):
             factor,
             self.eps,
         )
+        if counter is not None:  # last: a batch that is refused does not count
+            counter._data += 1
+        return out
 
 
 class BatchNorm1d(_BatchNorm):
