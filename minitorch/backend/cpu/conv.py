@@ -32,7 +32,7 @@ class _Runs(NamedTuple):
     taps: np.ndarray | None  # numbers of the taps, None for all
     start: Ints
     step: Ints
-    count: Ints
+    size: Ints  # outputs in each dimension
 
 
 def _three(values: Any, fill: Any) -> tuple[Any, ...]:
@@ -44,9 +44,13 @@ def _offsets(channels: int, copies: int, split: Ints, padded: Ints, places: list
     copies of a row."""
     plane = padded[0] * padded[1] * padded[2]
     phases = split[0] * split[1]
-    taps = []
-    for (pd, d), (ph, h), copy in itertools.product(*places, range(copies)):
-        taps.append((copy * phases + pd * split[1] + ph) * plane + (d * padded[1] + h) * padded[2])
+    in_depth, in_height = places
+    taps = [
+        (copy * phases + pd * split[1] + ph) * plane + (d * padded[1] + h) * padded[2]
+        for pd, d in in_depth
+        for ph, h in in_height
+        for copy in range(copies)
+    ]
     channel = np.arange(channels, dtype=np.int64) * (copies * phases * plane)
     return (channel[:, None] + np.array(taps, np.int64)).reshape(-1)
 
@@ -150,14 +154,14 @@ def conv_forward(
     spatial, kernel = _three(x.shape[2:], 1), _three(w.shape[2:], 1)
     images, channels, outputs = x.shape[0], w.shape[1], w.shape[0]
     runs = _forward_runs(channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1))
-    if min(runs.count) < 1:
+    if min(runs.size) < 1:
         return NotImplemented
     source = _kernel_array(x, (images, -1, *spatial))
     matrix = _kernel_array(w, (groups, outputs // groups, -1))
     start_values = np.zeros(outputs, x.dtype) if bias is None else _kernel_array(bias, (outputs,))
-    y = np.empty((images, outputs, *runs.count), x.dtype)
+    y = np.empty((images, outputs, *runs.size), x.dtype)
     _run(source, runs, matrix, start_values, y)
-    return y.reshape(images, outputs, *runs.count[3 - (x.ndim - 2) :])
+    return y.reshape(images, outputs, *runs.size[3 - (x.ndim - 2) :])
 
 
 def conv_input_grad(
@@ -211,15 +215,13 @@ def conv_weight_grad(
     spatial, kernel = _three(x.shape[2:], 1), _three(kernel_shape, 1)
     images, channels, outputs = x.shape[0], x.shape[1] // groups, gy.shape[1] // groups
     runs = _forward_runs(channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1))
-    source, gradient = _kernel_array(x, (images, -1, *spatial)), _kernel_array(gy, (images, -1, *runs.count))
+    source, gradient = _kernel_array(x, (images, -1, *spatial)), _kernel_array(gy, (images, -1, *runs.size))
     parts: dict[int, np.ndarray] = {}
 
     def part(first: int, last: int) -> None:
         total = parts[first] = np.empty((groups, outputs, len(runs.offsets)), x.dtype)
         lo, split, padded, shifts, along, offsets, *_ = runs
-        correlate_weights(
-            source, gradient, first, last, lo, split, padded, shifts, along, offsets, total, runs.count
-        )
+        correlate_weights(source, gradient, first, last, lo, split, padded, shifts, along, offsets, total, runs.size)
 
     share(part, images, _least_images(gradient[0].size * len(runs.offsets)))
     total = parts[0]

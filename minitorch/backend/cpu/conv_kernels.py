@@ -1,8 +1,9 @@
 """Direct convolution, compiled: no columns of whole windows.
 
 An image is copied once for each tap along the last dimension, as the rows that this tap meets: padded, and with the
-strides of the other dimensions taken apart (all rows at even places together, then those at odd places ...).  Then every
-tap of every channel is one contiguous run, without junk at the ends of rows.  :mod:`.conv_tiles` has the innermost loops.
+strides of the other dimensions taken apart (all rows at even places together, then those at odd places ...).  Then
+every tap of every channel is one contiguous run, without junk at the ends of rows.  :mod:`.conv_tiles` has the
+innermost loops.
 """
 
 # mypy: ignore-errors
@@ -81,7 +82,8 @@ def _block_of(rest):
 
 @kernel
 def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, end):
-    """``m`` outputs at ``n`` positions, to ``target[to + o·pitch]``: whole tiles there, the last positions by ``end``."""
+    """``m`` outputs at ``n`` positions, to ``target[to + o·pitch]``: whole tiles there, the last positions by
+    ``end``."""
     lanes = VECTOR_BYTES // image.itemsize
     taps = offsets.size
     if m == 6:
@@ -123,9 +125,9 @@ def correlate(
 ):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
-    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps ``t``
-    of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the image,
-    laid out as :func:`_fill` does.
+    Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
+    ``t`` of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
+    image, laid out as :func:`_fill` does.
     """
     groups, per_group, taps = weights.shape
     channels = source.shape[1]
@@ -178,7 +180,8 @@ def correlate(
 
 @entry
 def correlate_weights(source, gy, first, last, lo, split, padded, shifts, stride, offsets, total, count):
-    """``total`` (groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times each gradient."""
+    """``total`` (groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times each
+    gradient."""
     groups, per_group, taps = total.shape
     channels = source.shape[1]
     plane = padded[0] * padded[1] * padded[2]

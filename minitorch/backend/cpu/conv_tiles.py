@@ -151,7 +151,8 @@ def _copy_vector(typing, source, at, target, to):
 
 @kernel
 def copy_rows(source, at, pitch, target, to, pitch_to, first, last, size):
-    """``size`` elements of each of the rows ``first`` to ``last``, which are ``pitch`` apart, to rows ``pitch_to`` apart.
+    """``size`` elements of each of the rows ``first`` to ``last``, which are ``pitch`` apart, to rows ``pitch_to``
+    apart.
 
     The last vector of a row overlaps the one before instead of going on beyond the end.
     """

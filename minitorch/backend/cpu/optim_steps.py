@@ -20,7 +20,7 @@ def _flat(param: np.ndarray, *arrays: Any) -> list[Any] | None:
     dtype = param.dtype
     if dtype != np.float32 and dtype != np.float64:
         return None
-    flat = []
+    flat: list[Any] = []
     for array in (param, *arrays):
         if array is None:
             flat.append(None)

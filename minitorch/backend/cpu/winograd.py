@@ -89,7 +89,9 @@ def correlate(x: np.ndarray, w: np.ndarray, padding: Pads, bias: Any, y: np.ndar
     (lo_h, _), (lo_w, _) = padding
 
     def part(first: int, last: int) -> None:
-        rows, columns, group, pitch = _layout(last - first, *y.shape[2:], dtype.itemsize, 192 if by_blas else 96)
+        rows, columns, group, pitch = _layout(
+            last - first, y.shape[2], y.shape[3], dtype.itemsize, 192 if by_blas else 96
+        )
         inputs = _points("winograd.inputs", channels, pitch, dtype)
         products = _points("winograd.outputs", outputs, pitch, dtype)
         for image in range(first, last, group):
@@ -112,13 +114,13 @@ def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> np.ndarray:
     outputs, channels = gy.shape[1], x.shape[1]
     dtype = x.dtype
     (lo_h, _), (lo_w, _) = padding
-    parts: dict[int, np.ndarray] = {}
+    parts: dict[int, Any] = {}
 
     def part(first: int, last: int) -> None:
-        rows, columns, group, pitch = _layout(last - first, *gy.shape[2:], dtype.itemsize, 256)
+        rows, columns, group, pitch = _layout(last - first, gy.shape[2], gy.shape[3], dtype.itemsize, 256)
         inputs = _points("winograd.inputs", channels, pitch, dtype)
         gradients = _points("winograd.outputs", outputs, pitch, dtype)
-        total = None
+        total: Any = None
         for image in range(first, last, group):
             images = slice(image, min(image + group, last))
             tiles = (images.stop - image) * rows * columns
