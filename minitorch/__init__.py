@@ -157,7 +157,7 @@ from minitorch.ops.cumulative import (
     trapezoid,
     trapz,
 )
-from minitorch.ops.decompositions import cholesky, pinverse, qr, svd
+from minitorch.ops.decompositions import cholesky, qr, svd
 from minitorch.ops.diagonals import (
     diag,
     diag_embed,
@@ -251,6 +251,7 @@ from minitorch.ops.joining import (
     stack,
     vstack,
 )
+from minitorch.ops.least_squares import pinverse
 from minitorch.ops.linalg import (
     addbmm,
     addmm,
@@ -326,8 +327,8 @@ from minitorch.ops.rearranging import (
     rot90,
     tile,
 )
+from minitorch.ops.reduction import all, any, count_nonzero, mean, nanmean, nansum, prod, sum
 from minitorch.ops.replacing import diagonal_scatter, select_scatter, slice_scatter
-from minitorch.ops.reduction import all, any, count_nonzero, logsumexp, mean, nanmean, nansum, prod, sum
 from minitorch.ops.rounding import (
     abs,
     absolute,
@@ -361,7 +362,7 @@ from minitorch.ops.shape import (
     unflatten,
     unsqueeze,
 )
-from minitorch.ops.softmax import log_softmax, softmax
+from minitorch.ops.softmax import log_softmax, logsumexp, softmax
 from minitorch.ops.solving import (
     cholesky_inverse,
     cholesky_solve,

@@ -134,6 +134,30 @@ def test_training_on_the_second_gpu() -> None:
     assert cuda.current_device() == 0
 
 
+def test_the_accelerator_is_cuda() -> None:
+    accelerator = minitorch.accelerator
+    assert accelerator.is_available() and accelerator.device_count() == 2
+    assert str(accelerator.current_accelerator()) == "cuda"
+    accelerator.set_device_index(1)
+    assert accelerator.current_device_index() == cuda.current_device() == 1
+    with accelerator.device_index(0):
+        assert cuda.current_device() == 0
+    accelerator.synchronize()
+    assert accelerator.current_stream() == cuda.current_stream()
+
+
+def test_switches_that_scripts_set() -> None:
+    backends = minitorch.backends
+    backends.cudnn.benchmark = backends.cudnn.deterministic = True
+    backends.cudnn.benchmark = backends.cudnn.deterministic = False
+    assert backends.cuda.is_built() and not backends.cudnn.is_available() and backends.cudnn.version() is None
+    assert not backends.mps.is_available() and not backends.mps.is_built()
+    assert backends.cuda.matmul.allow_tf32 is False
+    backends.cuda.matmul.allow_tf32 = True
+    assert backends.cuda.matmul.allow_tf32 is True
+    backends.cuda.matmul.allow_tf32 = False
+
+
 # ---- what is kept: files, copies
 
 
