@@ -326,6 +326,35 @@ def test_large_convolutions_are_left_to_cublas(stand_in: Any) -> None:
     assert not any(name.startswith("kernel") for name in counts.by_name)
 
 
+# ---- rows added at places
+
+
+@needs_compiler
+@pytest.mark.parametrize("rows, size, length", [(1, 1, 1), (300, 7, 5), (40, 100, 3), (500, 2, 1), (64, 64, 130)])
+def test_rows_added_in_order(stand_in: Any, rows: int, size: int, length: int) -> None:
+    rng = np.random.default_rng(9)
+    total, values = rng.standard_normal((size, length)), rng.standard_normal((rows, length))
+    index = rng.integers(0, size, rows)
+    for dtype, tolerance in (("float32", 1e-4), ("float64", 1e-12)):
+        expected, found = total.astype(dtype), stand_in.asarray(total.astype(dtype))
+        np.add.at(expected, index, values.astype(dtype))
+        with counted() as counts:
+            primitives.add_rows_in_order(found, stand_in.asarray(index), stand_in.asarray(values.astype(dtype)))
+        assert counts.syncs == 0
+        assert counts.by_name["kernel add_sorted_rows"] == 1
+        np.testing.assert_allclose(found.get(), expected, rtol=tolerance, atol=tolerance)
+
+
+@needs_compiler
+def test_the_gradient_of_an_embedding_waits_for_nothing(stand_in: Any) -> None:
+    table = minitorch.rand(50, 8, device="cuda").requires_grad_()
+    words = minitorch.tensor(np.random.default_rng(0).integers(0, 50, (6, 20)), device="cuda")
+    with counted() as counts:
+        minitorch.nn.functional.embedding(words, table).sum().backward()
+    assert counts.syncs == 0, counts
+    assert counts.launches <= 12, counts
+
+
 # ---- element by element
 
 

@@ -22,12 +22,13 @@ from minitorch.backend.primitives.pooling import (
     pool_output_shape,
 )
 from minitorch.backend.primitives.registry import forget_replacements, primitive
-from minitorch.backend.primitives.scatter import index_put_add, index_put_reduce, segment_add
+from minitorch.backend.primitives.scatter import add_rows_in_order, index_put_add, index_put_reduce, segment_add
 from minitorch.backend.primitives.special import digamma, erf, erfc, erfinv, lgamma, polygamma
 from minitorch.backend.primitives.workspace import release_scratch
 
 __all__ = [
     "adaptive_avg_pool_backward",
+    "add_rows_in_order",
     "adaptive_avg_pool_forward",
     "adaptive_max_pool_forward",
     "avg_pool_backward",

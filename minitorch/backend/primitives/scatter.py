@@ -14,7 +14,7 @@ from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype
 
-__all__ = ["index_put_add", "index_put_reduce", "segment_add"]
+__all__ = ["add_rows_in_order", "index_put_add", "index_put_reduce", "segment_add"]
 
 # Elements added in one call: the flat indices of so many stay in the level-2 cache.
 _CPU_CHUNK = 1 << 15
@@ -120,8 +120,7 @@ def _add_rows(xp: Any, total: Any, index: Any, values: Any) -> None:
     if values.size == 0:
         return
     if xp is not np or length >= _LONG_ROW:
-        places, sums = _sums_per_place(xp, index, values.astype(total.dtype))
-        total[places] += sums
+        add_rows_in_order(total, index, values.astype(total.dtype, copy=False))
         return
     flat, at = total.reshape(-1), np.arange(length)
     index = index.astype(np.int64, copy=False)
@@ -132,8 +131,15 @@ def _add_rows(xp: Any, total: Any, index: Any, values: Any) -> None:
         np.add.at(flat, places, values[part].reshape(-1).astype(total.dtype, copy=False))
 
 
+@primitive
+def add_rows_in_order(total: Any, index: Any, values: Any) -> None:
+    """``total[index[i]] += values[i]`` for (size, length) and (M, length) of one dtype: the same bits at every run."""
+    places, sums = _sums_per_place(array_module(total), index, values)
+    total[places] += sums
+
+
 def _sums_per_place(xp: Any, index: Any, values: Any, combine: Any = None) -> tuple[Any, Any]:
-    """The places named, each once, and the sums of their rows; ``values`` may be changed.
+    """The places named, each once, and the sums of their rows.
 
     ``combine`` is a function of two arrays in place of the sum.
 
