@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from minitorch.core.tensor import Tensor
 from minitorch.ops.decompositions import cholesky as _cholesky
-from minitorch.ops.decompositions import eigh, eigvalsh, lstsq, matrix_rank, pinv, svdvals
+from minitorch.ops.decompositions import eigh, eigvalsh, svdvals
 from minitorch.ops.decompositions import linalg_qr as qr
 from minitorch.ops.decompositions import linalg_svd as svd
 from minitorch.ops.diagonals import diagonal as _diagonal
+from minitorch.ops.least_squares import lstsq, matrix_rank, pinv
 from minitorch.ops.linalg import matmul
 from minitorch.ops.matrices import LinAlgError
 from minitorch.ops.matrix_norms import cond, matrix_norm

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm: against PyTorch, against differences, and without either."""
+"""Softmax, its logarithm, logsumexp: against PyTorch, against differences, and without either."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ ROWS = {
         (" from integers", lambda t, x, name: getattr(t, name)(x, 0, t.float64), INTS),
     )
 }
+ROWS |= {
+    "logsumexp": (
+        lambda t, x: (x.logsumexp(0), t.logsumexp(x, (0, 2)), x.logsumexp(-1, True), (x * 999).logsumexp(1)),
+        X,
+    ),
+    "logsumexp infinite": (lambda t, x: (t.logsumexp(x.detach(), 1), x.detach().logsumexp(0)), IMPOSSIBLE),
+    "logsumexp masked": (lambda t, x: (t.logsumexp(x, 1), x.logsumexp(1, True)), MASKED),
+    "logsumexp of nothing": (lambda t, x: (x.detach().logsumexp(0), x.logsumexp(1)), EMPTY),
+    "logsumexp of integers": (lambda t, x: x.logsumexp(0), INTS),
+    "logsumexp 0-d": (lambda t, x: x.logsumexp(0), S),
+}
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -43,7 +54,7 @@ def test_as_torch(name):
     check(function, x, second=False, tolerance=1e-6 if "float32" in name else 1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if "float32" not in name and "huge" not in name])
+@pytest.mark.parametrize("name", [name for name in ROWS if not {"float32", "huge", "masked"} & set(name.split())])
 def test_gradients(name):
     function, x = ROWS[name]
     check_numerically(function, x)
@@ -57,19 +68,18 @@ REFUSED = {
     "dim": (lambda t, x, name: getattr(x, name)(3), X),
     "no dim": (lambda t, x, name: getattr(x, name)(), X),
     "dim of another type": (lambda t, x, name: getattr(x, name)(1.5), X),
-    "integers": (lambda t, x, name: getattr(x, name)(0), INTS),
     "number": (lambda t, x, name: getattr(t, name)(3, 0), X),
 }
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
 @pytest.mark.parametrize("row", REFUSED)
 def test_refused_as_torch(row, name):
     function, x = REFUSED[row]
     check_refused(lambda t, x: function(t, x, name), x)
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
 @pytest.mark.parametrize("row", REFUSED)
 def test_refused_without_torch(row, name):
     function, x = REFUSED[row]
@@ -77,11 +87,17 @@ def test_refused_without_torch(row, name):
         function(minitorch, minitorch.from_numpy(x), name)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_integers_are_refused_with_a_way_out(name):
+    check_refused(lambda t, x: getattr(x, name)(0), INTS, match="dtype")
+
+
 def test_float16_passes_through_float32():
     x = (minitorch.arange(3000.0) / 3000).half()
     assert x.softmax(0).dtype is minitorch.float16
     assert (x.softmax(0) == x.float().softmax(0).half()).all()
     assert (x.log_softmax(0) == x.float().log_softmax(0).half()).all()
+    assert x.logsumexp(0) == x.float().logsumexp(0).half()
 
 
 def test_masked_positions_get_no_gradient():
@@ -95,3 +111,4 @@ def test_node_names():
     x = minitorch.ones(2, requires_grad=True)
     assert x.softmax(0).grad_fn.name() == "SoftmaxBackward0"
     assert x.log_softmax(0).grad_fn.name() == "LogSoftmaxBackward0"
+    assert x.logsumexp(0).grad_fn.name() == "LogsumexpBackward0"

@@ -1,14 +1,18 @@
-"""Softmax and its logarithm."""
+"""Softmax, its logarithm, and the logarithm of a sum of exponentials."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from minitorch.backend import array_module as xp
 from minitorch.backend.primitives.row_reductions import row_extremes, sums
+from minitorch.core.dtype import default_dtype
 from minitorch.core.op import Array, op
-from minitorch.ops.dims import wrap_dim
+from minitorch.ops.dims import reduced_axes, wrap_dim
 from minitorch.ops.keywords import keywords
+from minitorch.ops.reduction import count_of, kept_dims, sum_array
 
 
 def _in_float32(function, *arrays):
@@ -114,3 +118,48 @@ def log_softmax(input, dim, dtype=None):
     if input._data.ndim == 0:
         return _log_softmax(input.reshape(1), 0).reshape(())
     return input.clone() if input._data.size == 0 else _log_softmax(input, axis)
+
+
+# ---- the logarithm of a sum of exponentials
+
+
+@op("LogsumexpBackward0")
+def _logsumexp(input: Array, axes, keepdim):
+    if input.dtype.itemsize == 2:
+        return _logsumexp_array(input.astype(np.float32), axes, keepdim).astype(input.dtype)
+    return _logsumexp_array(input, axes, keepdim)
+
+
+def _logsumexp_array(input, axes, keepdim):
+    lib = xp(input)
+    if count_of(input.shape, axes) == 0:
+        return sum_array(input, axes, keepdim) - math.inf
+    top = row_extremes(input, axes[0], True, True) if len(axes) == 1 else input.max(axis=axes, keepdims=True)
+    # an infinite maximum must not be subtracted from itself
+    top = lib.where(lib.isinf(top), top.dtype.type(0), top)
+    out = sums(lib.exp(input - top), axes, True)
+    with np.errstate(divide="ignore"):
+        out = lib.log(out) + top
+    return out if keepdim else out.squeeze(axes)
+
+
+def _logsumexp_grad(g, input, out, axes, keepdim):
+    if not keepdim:
+        g, out = kept_dims(g, input._data.shape, axes), kept_dims(out, input._data.shape, axes)
+    return g * (input - out).exp()
+
+
+_logsumexp.rules(input=_logsumexp_grad)
+
+
+@keywords
+def logsumexp(input, dim, keepdim=False):
+    """``log(sum(exp(input)))`` along ``dim`` (an int or several) without overflow.
+
+    >>> import minitorch as torch
+    >>> torch.logsumexp(torch.tensor([0., 0.]), dim=0)
+    tensor(0.6931)
+    """
+    if input._data.dtype.kind != "f":
+        input = input.to(default_dtype())
+    return _logsumexp(input, reduced_axes(dim, input._data.ndim), keepdim)
