@@ -100,7 +100,7 @@ def test_to_pil_image_and_back(channels):
     for source in (pixels, tensor, T.ToTensor()(pixels)):
         image = T.ToPILImage()(source)
         assert image.mode == {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels] and image.size == (4, 5)
-        assert torch.equal(T.PILToTensor()(image), tensor)
+        assert torch.equal(T.PILToTensor()(image), tensor.cpu())
 
 
 def test_to_pil_image_of_other_kinds():

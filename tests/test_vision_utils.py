@@ -119,9 +119,9 @@ def test_save_image_refuses(tmp_path):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_png_and_jpeg(tmp_path, channels):
     pillow()
-    image = torch.from_numpy(np.linspace(0, 255, channels * 48).astype(np.uint8).reshape(channels, 6, 8))
-    path = tmp_path / "x.png"
-    torchvision.io.write_png(image, path)
+    source = torch.from_numpy(np.linspace(0, 255, channels * 48).astype(np.uint8).reshape(channels, 6, 8))
+    path, image = tmp_path / "x.png", source.cpu()  # files are read to the CPU
+    torchvision.io.write_png(source, path)
     assert torch.equal(torchvision.io.read_image(path), image)
     assert torch.equal(torchvision.io.read_image(str(path)), image)
     content = torchvision.io.read_file(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module
+from minitorch.backend.array_module import array_module, to_host
 from minitorch.core.tensor import wrap
 from minitorch.utils.optional import require
 from minitorch.vision.transforms.conversion import channels_first
@@ -248,7 +248,8 @@ def equalize(img: Any) -> Any:
     def of_array(array: Any) -> Any:
         if array.dtype != np.uint8:
             raise TypeError(f"equalize: only uint8 image tensors are supported, got {array.dtype}")
-        planes = np.asarray(array).reshape(-1, *array.shape[-2:])
-        return np.stack([np.asarray(of_pil(pil().fromarray(plane))) for plane in planes]).reshape(array.shape)
+        planes = to_host(array).reshape(-1, *array.shape[-2:])
+        out = np.stack([np.asarray(of_pil(pil().fromarray(plane))) for plane in planes]).reshape(array.shape)
+        return array_module(array).asarray(out)
 
     return _by_kind("equalize", img, of_pil, of_array)
