@@ -10,6 +10,8 @@ EXCHANGE = "the stand-in's memory cannot be exchanged with other libraries"
 
 EXCEPTIONS = {
     "test_stand_in.py": "it installs the stand-in itself",
+    "test_cuda_": "it installs the stand-in itself",
+    "test_data_workers.py": "workers make batches on the CPU, in processes of their own",
     "test_cupy_names.py": "it reads source text",
     "test_readme.py": "README's examples are for the CPU",
     "test_benchmarks.py": "benchmarks have an option of their own for the device",
