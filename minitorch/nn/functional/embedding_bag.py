@@ -79,6 +79,8 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last_offset: bool, leng
         if starts.size > 1 and int((starts[1:] - starts[:-1]).min()) < 0:
             raise RuntimeError("embedding_bag: offsets must not fall: each bag ends where the next one begins")
     count = starts.size
+    if not count:
+        return lib.zeros(length, np.int64), 0
     if include_last_offset:  # the last one only says where the last bag ends: what follows belongs to none
         count -= 1
     # how many bags start at or before each position
