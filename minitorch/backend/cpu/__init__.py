@@ -21,6 +21,8 @@ _REPLACEMENTS = {
     "conv_weight_grad": "minitorch.backend.cpu.conv",
     "max_pool_forward": "minitorch.backend.cpu.pooling",
     "max_pool_backward": "minitorch.backend.cpu.pooling",
+    "standardize": "minitorch.backend.cpu.normalization",
+    "standardize_grad": "minitorch.backend.cpu.normalization",
     "matmul": "minitorch.backend.cpu.products",
     "sgd_step": "minitorch.backend.cpu.optim_steps",
     "adam_step": "minitorch.backend.cpu.optim_steps",

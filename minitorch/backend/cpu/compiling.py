@@ -45,15 +45,17 @@ def _say_if_cold(dispatcher, args) -> None:
     print("minitorch: compiling kernels for this machine, once (a few seconds) ...", file=sys.stderr, flush=True)
 
 
-def kernel(function):
+def kernel(function, *, reorder=False):
     """Compile ``function`` without the interpreter lock; kept on disk where Numba finds a directory it may write to.
 
-    Sums keep their order and NaN its meaning: no fast-math here.
+    Sums keep their order and NaN its meaning, unless ``reorder`` lets sums become sums of several parts.  No other
+    licence of fast-math is ever given.
     """
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"} if reorder else False}
     try:
-        dispatcher = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
-        return numba.njit(nogil=True, error_model="numpy")(function)
+        return numba.njit(**options)(function)
     save = dispatcher._cache.save_overload
 
     def save_if_there_is_room(*args):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.normalization import layout_of
 from minitorch.core.dtype import finfo, of_numpy
 from minitorch.core.node import bump_version
 from minitorch.core.tensor import Tensor
@@ -17,7 +18,6 @@ from minitorch.nn.functional.standardize import (
     group_normalise,
     instance_normalise,
     layer_normalise,
-    layout_of,
     normalise_by,
     rms_normalise,
 )

@@ -1,51 +1,20 @@
 """The operation behind batch, layer, group and instance normalisation: they differ in their axes.
 
-The input is seen as ``view``, whose ``axes`` are brought to mean 0 and variance 1; ``affine`` is the shape in which
-weight and bias meet that view.  For (N, C, \\*d) with S the product of d:
-
-=========  =================  ========  ==============
-kind       view               axes      affine
-=========  =================  ========  ==============
-batch      (N, C, S)          0, 2      (1, C, 1)
-instance   (N, C, S)          2         (1, C, 1)
-group      (N, G, C / G, S)   2, 3      (1, G, C / G, 1)
-layer      (M, D)             1         (1, D)
-=========  =================  ========  ==============
+:mod:`minitorch.backend.primitives.normalization` has the arithmetic and says what a layout is.
 """
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.normalization import Layout, dot, standardize, standardize_grad
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
-
-
-class Layout:
-    """See the module.  ``centred=False``: only divide by the root of the mean square (RMSNorm)."""
-
-    __slots__ = ("affine", "affine_axes", "axes", "centred", "inner", "samples", "view")
-
-    def __init__(
-        self, view: tuple[int, ...], axes: tuple[int, ...], affine: tuple[int, ...], centred: bool = True
-    ) -> None:
-        self.view, self.axes, self.affine, self.centred = view, axes, affine, centred
-        self.samples = max(1, math.prod([view[a] for a in axes]))
-        #: what the gradients of weight and bias are summed over
-        self.affine_axes = tuple([i for i, n in enumerate(affine) if n == 1])
-        #: axes that are normalised over and share weight and bias: what sums over them leave is small
-        self.inner = tuple([a for a in axes if affine[a] == 1])
-
-
-layout_of = lru_cache(maxsize=256)(Layout)
 
 
 class _Statistics:
@@ -70,40 +39,13 @@ def _compute_type(array: Any) -> Any:
     return array.astype(np.float32) if array.dtype.itemsize == 2 else array
 
 
-def _dot(a: Any, b: Any, axes: tuple[int, ...]) -> Any:
-    """``(a * b).sum(axes, keepdims=True)`` without the product in memory."""
-    total = xp(a).einsum(_subscripts(a.ndim, axes), a, b)
-    return total.reshape([1 if i in axes else n for i, n in enumerate(a.shape)])
-
-
-@lru_cache(maxsize=64)
-def _subscripts(ndim: int, axes: tuple[int, ...]) -> str:
-    letters = "abcd"[:ndim]
-    return f"{letters},{letters}->" + "".join([x for i, x in enumerate(letters) if i not in axes])
-
-
 def _declare(name: str) -> Callable:
     @op(name, aux=True)
     def normalise(input: Array, weight: Array | None, bias: Array | None, layout, eps):
         x = _compute_type(input).reshape(layout.view)
-        mean, out = None, x
-        if layout.centred:
-            mean = x.sum(axis=layout.axes, keepdims=True)
-            mean /= layout.samples
-            out = x - mean
-        var = _dot(out, out, layout.axes) / x.dtype.type(layout.samples)
-        invstd = 1 / xp(x).sqrt(var + x.dtype.type(eps))
-        scale, w = invstd, None if weight is None else weight.reshape(layout.affine)
-        if w is not None and layout.inner:
-            scale, w = scale * w, None
-        if out is x:
-            out = x * scale
-        else:
-            out *= scale
-        if w is not None:
-            out *= w
-        if bias is not None:
-            out += bias.reshape(layout.affine)
+        w = None if weight is None else _compute_type(weight).reshape(layout.affine)
+        b = None if bias is None else _compute_type(bias).reshape(layout.affine)
+        out, mean, var, invstd = standardize(x, w, b, layout, eps)
         return out.reshape(input.shape).astype(input.dtype, copy=False), _Statistics(mean, var, invstd)
 
     normalise.rules(input=_input_rule, weight=_weight_rule, bias=_bias_rule)
@@ -115,44 +57,15 @@ def _input_rule(
 ) -> Tensor:
     if state.enabled:
         return _input_gradient(g, input, weight, layout, eps)
-    # With x the centred input, s = 1 / std and w the weight: s·w·g - x·s³·mean(w·g·x) - s·mean(w·g).
-    shape, dtype = input._data.shape, input._data.dtype
-    slope, x = _seen_as(g, layout), _seen_as(input, layout)
-    own = layout.centred
-    if own:
-        x = x - aux.mean
-    s, axes = aux.invstd, layout.axes
     w = None if weight is None else _compute_type(weight._data).reshape(layout.affine)
-    if layout.inner:
-        total, along = slope.sum(axis=layout.inner, keepdims=True), _dot(slope, x, layout.inner)
-        if w is not None:
-            aux.keep(g, _over(along * s, layout.affine_axes), _over(total, layout.affine_axes))
-            total, along = total * w, along * w
-        total, along = _over(total, axes), _over(along, axes)
-        slope = slope * (s if w is None else s * w)
-        total, along = total * s, along * s
-    else:
-        slope = slope * s
-        if w is not None:
-            aux.keep(g, _dot(slope, x, layout.affine_axes), None)
-            slope *= w
-        total, along = slope.sum(axis=axes, keepdims=True), _dot(slope, x, axes)
-    along *= s * s / -layout.samples
-    out = xp(x).multiply(x, along, out=x if own else None)
-    out += slope
-    if layout.centred:
-        out -= total / layout.samples
-    return wrap(out.reshape(shape).astype(dtype, copy=False))
+    slope, x = _seen_as(g, layout), _seen_as(input, layout)
+    by_input, by_weight, by_bias = standardize_grad(slope, x, w, aux.mean, aux.invstd, layout)
+    aux.keep(g, by_weight, by_bias)
+    return wrap(by_input.reshape(input._data.shape).astype(input._data.dtype, copy=False))
 
 
 def _seen_as(tensor: Tensor, layout: Layout) -> Any:
     return _compute_type(tensor._data).reshape(layout.view)
-
-
-def _over(values: Any, axes: tuple[int, ...]) -> Any:
-    """The sum over those of the axes that are still there."""
-    left = tuple([a for a in axes if values.shape[a] != 1])
-    return values.sum(axis=left, keepdims=True) if left else values
 
 
 def _input_gradient(g: Tensor, input: Tensor, weight: Tensor | None, layout: Layout, eps: float) -> Tensor:
@@ -181,10 +94,10 @@ def _weight_rule(g: Tensor, input: Tensor, layout: Layout, eps: float, aux: _Sta
         x, _ = _normalised(input, layout, eps)
         return (g.reshape(layout.view) * x).sum(layout.affine_axes).reshape(weight_shape)
     kept = aux.kept(g)
-    if kept is None:
+    if kept is None or kept[0] is None:
         x = _seen_as(input, layout)
         x = (x - aux.mean if layout.centred else x) * aux.invstd
-        by_weight = _dot(_seen_as(g, layout), x, layout.affine_axes)
+        by_weight = dot(_seen_as(g, layout), x, layout.affine_axes)
     else:
         by_weight = kept[0]
     return wrap(by_weight.reshape(weight_shape).astype(g._data.dtype, copy=False))
