@@ -163,9 +163,21 @@ def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, r
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
     """A tensor on the memory of another library's tensor (PyTorch, CuPy, JAX ...), through DLPack."""
+    if isinstance(ext_tensor, np.ndarray):
+        return from_numpy(ext_tensor)
     kind = ext_tensor.__dlpack_device__()[0]
-    library = np if int(kind) == 1 else cupy()
-    return wrap(library.from_dlpack(ext_tensor))
+    if int(kind) != 1:
+        return wrap(cupy().from_dlpack(ext_tensor))
+    array = np.from_dlpack(ext_tensor)
+    if not array.flags.writeable and np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        array = np.asarray(_Writable(array))  # NumPy 2.0 takes everybody's memory for read-only
+    return wrap(array)
+
+
+class _Writable:
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array  # kept alive
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
 
 
 def rebuild_tensor(cls: type, array: np.ndarray, device: str, requires_grad: bool, grad: Tensor | None) -> Tensor:

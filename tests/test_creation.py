@@ -89,6 +89,9 @@ def test_dlpack_both_ways():
     back_again = torch.from_dlpack(back)
     t[0] = 5.0
     assert back[0] == 5.0 and back_again[0].item() == 5.0
+    shared = torch.from_dlpack(t)
+    shared[1] = 7.0
+    assert t[1].item() == 7.0
     with pytest.raises(BufferError, match="detach"):
         np.from_dlpack(torch.ones(1, requires_grad=True))
 
