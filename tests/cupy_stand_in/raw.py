@@ -127,7 +127,11 @@ class RawKernel:
             inside = copy[GUARD:-GUARD]
             if (copy[:GUARD] != 0xA5).any() or (copy[-GUARD:] != 0xA5).any():
                 raise AssertionError(f"{self.name} wrote outside an array of {memory.dtype}{memory.shape}")
-            memory.reshape(-1).view(np.uint8)[...] = inside
+            here = memory.reshape(-1).view(np.uint8)
+            if here.flags.writeable:
+                here[...] = inside
+            elif (here != inside).any():  # NumPy's broadcast views are read-only, CuPy's are not
+                raise AssertionError(f"{self.name} wrote into an array that several elements share")
 
     def _passed(self, label: str, kind: str, value: Any, guarded: dict) -> Any:
         """An address for a pointer, a NumPy array of one element for what is passed by value."""
