@@ -5,6 +5,9 @@ The stand-in runs each kernel on copies of its arrays between guards, with new m
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
+import importlib.util
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -86,6 +89,42 @@ def test_sources_compile_for_gpus(tmp_path: Path) -> None:
             capture_output=True, text=True,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
+
+
+def nvrtc() -> ctypes.CDLL | None:
+    """The compiler that CuPy uses, from the pip package ``nvidia-cuda-nvrtc-cu12`` or wherever the system has it."""
+    spec = importlib.util.find_spec("nvidia.cuda_nvrtc") if importlib.util.find_spec("nvidia") else None
+    places = [*(spec.submodule_search_locations or ())] if spec else []
+    found = [str(f) for place in places for f in sorted(Path(place, "lib").glob("libnvrtc.so.*"))]
+    name = next(iter(found), None) or ctypes.util.find_library("nvrtc")
+    return ctypes.CDLL(name) if name else None
+
+
+@pytest.mark.skipif(nvrtc() is None, reason="NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_sources_compile_with_nvrtc(source: Path) -> None:
+    """CuPy's own compiler, whose headers are fewer than nvcc's, for all generations that it knows."""
+    library = nvrtc()
+    assert library is not None
+    count = ctypes.c_int()
+    library.nvrtcGetNumSupportedArchs(ctypes.byref(count))
+    listed = (ctypes.c_int * count.value)()
+    library.nvrtcGetSupportedArchs(listed)
+    known = [n for n in ARCHITECTURES if n in listed]
+    assert len(known) >= 3, list(listed)
+    for real, n in [("float", n) for n in known] + [("double", known[-1])]:
+        program = ctypes.c_void_p()
+        text = source.read_bytes()
+        assert library.nvrtcCreateProgram(ctypes.byref(program), text, source.name.encode(), 0, None, None) == 0
+        given = [o.encode() for o in (*options(real), f"--gpu-architecture=sm_{n}")]
+        status = library.nvrtcCompileProgram(program, len(given), (ctypes.c_char_p * len(given))(*given))
+        size = ctypes.c_size_t()
+        library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+        log = ctypes.create_string_buffer(size.value)
+        library.nvrtcGetProgramLog(program, log)
+        library.nvrtcDestroyProgram(ctypes.byref(program))
+        said = [line for line in log.value.decode().splitlines() if "Architectures prior to" not in line]
+        assert status == 0 and not any(said), f"sm_{n}, {real}: {said}"
 
 
 def test_every_replacement_has_its_primitive() -> None:
