@@ -6,8 +6,10 @@ import minitorch as torch
 from __future__ import annotations
 
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
-from minitorch import accelerator, autograd, backends, cuda, linalg, methods, nn, optim, return_types
+from minitorch import accelerator, amp, autograd, backends, cuda, linalg, methods, nn, optim, return_types, special
+from minitorch.amp import autocast, get_autocast_dtype, is_autocast_enabled
 from minitorch.autograd import (
     enable_grad,
     inference_mode,
@@ -427,3 +429,15 @@ short, int, long = int16, int32, int64
 
 #: in an index, a new dimension
 newaxis = None
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """Modules that few programs need, when they are asked for; the reason, where there is no such name."""
+        if name == "testing":
+            import minitorch.testing as module
+
+            return module
+        from minitorch.missing import explain
+
+        raise explain(__name__, name)
