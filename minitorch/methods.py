@@ -91,8 +91,7 @@ METHODS = {
     softmax: "softmax log_softmax logsumexp",
     legacy: "new",
     creation: "new_tensor new_zeros new_ones new_empty new_full",
-    sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_ "
-    "log_normal_ cauchy_ geometric_",
+    sampling: "bernoulli multinomial uniform_ normal_ random_ bernoulli_ exponential_ log_normal_ cauchy_ geometric_",
 }
 #: their in-place variants have an underscore
 INPLACE = {

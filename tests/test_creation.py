@@ -62,7 +62,7 @@ def test_from_numpy_shares_memory():
     assert array[0, 1] == 7.0
     array[1, 0] = 3.0
     assert t[1, 0].item() == 3.0
-    with pytest.raises(TypeError, match="expected np.ndarray"):
+    with pytest.raises(TypeError, match=r"expected np.ndarray"):
         torch.from_numpy([1])
     with pytest.raises(TypeError, match="complex128"):
         torch.from_numpy(np.zeros(1, complex))
@@ -216,7 +216,10 @@ def test_promotion_table_matches_torch():
         for b in names:
             expected = str(reference.promote_types(getattr(reference, a), getattr(reference, b)))
             assert str(torch.promote_types(getattr(torch, a), getattr(torch, b))) == expected
-            for make in (lambda lib, n: lib.ones(2, dtype=getattr(lib, n)), lambda lib, n: lib.tensor(1, dtype=getattr(lib, n))):
+            for make in (
+                lambda lib, n: lib.ones(2, dtype=getattr(lib, n)),
+                lambda lib, n: lib.tensor(1, dtype=getattr(lib, n)),
+            ):
                 ours = (torch.ones(2, dtype=getattr(torch, a)) * make(torch, b)).dtype
                 theirs = (reference.ones(2, dtype=getattr(reference, a)) * make(reference, b)).dtype
                 assert str(ours) == str(theirs), (a, b)

@@ -31,7 +31,9 @@ class FunctionCtx(Node):
         """Keeps inputs and outputs (and other tensors) for ``backward``, where they are in ``ctx.saved_tensors``."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but argument is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     save_for_forward = save_for_backward
@@ -178,7 +180,9 @@ class Function:
         outputs = result if isinstance(result, tuple) else (result,)
         for out in outputs:
             if not isinstance(out, Tensor) and out is not None and isinstance(result, tuple) is False:
-                raise TypeError(f"{cls.__name__}.forward must return a Tensor or a tuple of them, got {type(out).__name__}")
+                raise TypeError(
+                    f"{cls.__name__}.forward must return a Tensor or a tuple of them, got {type(out).__name__}"
+                )
         for changed in ctx._dirty:
             bump_version(changed)
         outputs = tuple(_fresh(out, args, ctx._dirty) for out in outputs)

@@ -126,7 +126,9 @@ def _compare(
         got = np.zeros(x._data.shape) if found is None else to_host(found._data)
         if got.shape != x._data.shape:
             raise GradcheckError(f"gradient {index} has shape {list(got.shape)}, its input {list(x._data.shape)}")
-        if repeated is not None and not np.allclose(got, to_host(repeated._data), rtol=0, atol=nondet_tol, equal_nan=True):
+        if repeated is not None and not np.allclose(
+            got, to_host(repeated._data), rtol=0, atol=nondet_tol, equal_nan=True
+        ):
             raise GradcheckError(f"Backward is not reentrant: gradient {index} differs between two runs")
         want = _numerical(func, inputs, x, weights, eps)
         if not np.allclose(got, want, rtol=rtol, atol=atol, equal_nan=True):

@@ -196,12 +196,7 @@ def _own(g: Tensor) -> Tensor:
     """A gradient that nothing else refers to: the given one if that is so, otherwise a copy."""
     array = g._data
     # One reference more than _ALONE: the tensor's own.
-    if (
-        array.base is None
-        and array.flags.c_contiguous
-        and array.flags.owndata
-        and _references(array) <= _ALONE + 1
-    ):
+    if array.base is None and array.flags.c_contiguous and array.flags.owndata and _references(array) <= _ALONE + 1:
         return wrap(array)
     return wrap(array.copy(order="C"))
 
