@@ -17,7 +17,7 @@ extern "C" __global__ void class_loss_rows(
     bool inside = row < rows;  // threads beyond the last row stay for the shuffles
     int outer = inside ? row / inner : 0, position = inside ? row % inner : 0;
     const REAL* at = scores + (long long)outer * number * inner + position;
-    REAL largest = -INFINITY;
+    REAL largest = inside ? at[0] : (REAL)0;
     if (inside)
         for (int c = lane; c < number; c += lanes) largest = larger(at[(long long)c * inner], largest);
     for (int step = lanes / 2; step; step /= 2) largest = larger(__shfl_xor_sync(0xffffffffu, largest, step), largest);
