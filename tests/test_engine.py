@@ -45,7 +45,7 @@ def test_grads_of_two_leaves_never_share_memory():
 
 def test_backward_needs_a_scalar_or_a_gradient():
     x = leaf(1.0, 2.0)
-    with pytest.raises(RuntimeError, match="scalar outputs.*reduce it first"):
+    with pytest.raises(RuntimeError, match=r"scalar outputs.*reduce it first"):
         (x * 2).backward()
     with pytest.raises(RuntimeError, match="Mismatch in shape"):
         (x * 2).backward(torch.ones(3))
@@ -61,7 +61,7 @@ def test_second_backward_is_refused_unless_retained():
     y = x.exp()
     y.backward(retain_graph=True)
     y.backward()
-    with pytest.raises(RuntimeError, match="second time.*ExpBackward0.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"second time.*ExpBackward0.*retain_graph=True"):
         y.backward()
 
 
@@ -211,7 +211,7 @@ def test_saved_tensor_changed_in_place_raises():
     y = x * 1.0
     z = y * y
     y.add_(1.0)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation.*is at version 1; expected version 0"):
+    with pytest.raises(RuntimeError, match=r"modified by an inplace operation.*is at version 1; expected version 0"):
         z.sum().backward()
     out = x.exp()
     out.mul_(2.0)
