@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
+
+from minitorch.backend.reduced_precision import allow_tf32 as set_tf32
 
 
 class _Matmul:
-    """``allow_tf32`` and its like; remembered: float32 products keep the precision that CuPy gives them."""
+    """Precision of products: ``allow_tf32`` is for float32 on a GPU, the others are remembered and change nothing."""
 
-    __slots__ = ("allow_bf16_reduced_precision_reduction", "allow_fp16_reduced_precision_reduction", "allow_tf32")
+    __slots__ = ("_tf32", "allow_bf16_reduced_precision_reduction", "allow_fp16_reduced_precision_reduction")
 
     def __init__(self) -> None:
-        self.allow_tf32 = False
+        self._tf32 = False
         self.allow_fp16_reduced_precision_reduction = True
         self.allow_bf16_reduced_precision_reduction = True
+
+    @property
+    def allow_tf32(self) -> bool:
+        """Whether factors may be rounded to TF32."""
+        return self._tf32
+
+    @allow_tf32.setter
+    def allow_tf32(self, allowed: bool) -> None:
+        self._tf32 = bool(allowed)
+        set_tf32(self._tf32)
 
 
 matmul = _Matmul()
@@ -27,10 +40,9 @@ def is_built() -> bool:
     >>> isinstance(torch.backends.cuda.is_built(), bool)
     True
     """
-    try:
-        return find_spec("cupy") is not None
-    except (ImportError, ValueError):  # something in sys.modules that has no spec
-        return False
+    if "cupy" in sys.modules:
+        return sys.modules["cupy"] is not None
+    return find_spec("cupy") is not None
 
 
 def flash_sdp_enabled() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from minitorch.optim import lr_scheduler, swa_utils
 from minitorch.optim.adam import Adam, AdamW
 from minitorch.optim.adam_relatives import Adamax, NAdam, RAdam
@@ -28,3 +30,10 @@ __all__ = [
     "RMSprop",
     "Rprop",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        from minitorch.missing import explain
+
+        raise explain(__name__, name)
