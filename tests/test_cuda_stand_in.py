@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +302,17 @@ def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         minitorch.zeros(100, 200, device="cuda")
     assert issubclass(cuda.OutOfMemoryError, RuntimeError)
     assert x.sum().item() == 10_000
+
+
+# ---- a script
+
+
+def test_the_lenet_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
+    monkeypatch.setenv("MINITORCH_CUDA_KERNELS", "0")  # on the host they are slow
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["lenet.py", "--short", "--device", "cuda"])
+    runpy.run_path(str(Path(__file__).parents[1] / "examples" / "lenet.py"), run_name="__main__")
+    assert "Test accuracy" in capsys.readouterr().out
 
 
 # ---- machines without
