@@ -402,8 +402,10 @@ from minitorch.runtime import (
     are_deterministic_algorithms_enabled,
     compile,
     get_float32_matmul_precision,
+    get_num_interop_threads,
     get_num_threads,
     set_float32_matmul_precision,
+    set_num_interop_threads,
     set_num_threads,
     use_deterministic_algorithms,
 )

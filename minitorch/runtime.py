@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,26 @@ def set_num_threads(int: int) -> None:
     if int < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {int}")
     threads.set_num_threads(int)
+
+
+_interop_threads = 1
+
+
+def get_num_interop_threads() -> int:
+    """What :func:`set_num_interop_threads` was last given; operations run one after the other."""
+    return _interop_threads
+
+
+def set_num_interop_threads(int: int) -> None:
+    """Remembered: operations run one after the other.
+
+    Raises:
+        RuntimeError: not a positive number.
+    """
+    global _interop_threads
+    if int < 1:
+        raise RuntimeError(f"set_num_interop_threads expects a positive integer, got {int}")
+    _interop_threads = int
 
 
 def get_float32_matmul_precision() -> str:
@@ -57,11 +78,19 @@ def are_deterministic_algorithms_enabled() -> bool:
     return _deterministic
 
 
-def compile(model: Any = None, **options: Any) -> Any:
+_told_of_compile = False
+
+
+def compile(model: Any = None, *, disable: bool = False, **options: Any) -> Any:
     """Returns ``model``, a module or a function, as it is: there is nothing to compile.  Also a decorator.
 
+    The first call in a process says so in a warning, unless ``disable`` is set.
+
+    Raises:
+        TypeError: ``model`` cannot be called.
+
     >>> import minitorch as torch
-    >>> @torch.compile
+    >>> @torch.compile(disable=True)
     ... def double(x):
     ...     return x * 2
     >>> double(torch.ones(2))
@@ -70,9 +99,17 @@ def compile(model: Any = None, **options: Any) -> Any:
     if model is None:
 
         def decorate(function: Callable) -> Callable:
-            return function
+            return compile(function, disable=disable, **options)
 
         return decorate
     if not callable(model):
         raise TypeError(f"compile(): expected a Module or a function, got {type(model).__name__}")
+    global _told_of_compile
+    if not disable and not _told_of_compile:
+        _told_of_compile = True
+        warnings.warn(
+            "minitorch.compile: there is nothing to compile; the model runs as it is, with the same results.",
+            UserWarning,
+            stacklevel=2,
+        )
     return model

@@ -7,7 +7,9 @@ the CPU itself is excepted in ``cuda_exceptions.py``, with the reason.
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -80,3 +82,10 @@ def stand_in(request: pytest.FixtureRequest) -> Iterator[Any]:
     """CuPy's place is taken: ``device="cuda"`` works, with two devices; gives the module."""
     with cupy_stand_in.installed() as module:
         yield module
+
+
+@pytest.fixture
+def no_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CuPy cannot be imported, and was not found before."""
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(importlib.import_module("minitorch.backend.array_module"), "_cupy", None)

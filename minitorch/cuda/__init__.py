@@ -8,6 +8,7 @@ environment, at once.  There are no CUDA graphs: :func:`graph` says why.
 from __future__ import annotations
 
 from minitorch.core.out_of_memory import OutOfMemoryError
+from minitorch.cuda import amp
 from minitorch.cuda.devices import (
     current_device,
     device,
