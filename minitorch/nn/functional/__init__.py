@@ -50,6 +50,7 @@ from minitorch.nn.functional.binary_cross_entropy import binary_cross_entropy, b
 from minitorch.nn.functional.conv import conv1d, conv2d, conv3d
 from minitorch.nn.functional.conv_transpose import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from minitorch.nn.functional.cross_entropy import cross_entropy, nll_loss
+from minitorch.nn.functional.ctc import ctc_loss
 from minitorch.nn.functional.distance import cosine_similarity, normalize, pairwise_distance, pdist
 from minitorch.nn.functional.dropout import (
     alpha_dropout,
@@ -84,6 +85,7 @@ from minitorch.nn.functional.margin import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from minitorch.nn.functional.multi_head_attention import multi_head_attention_forward
 from minitorch.nn.functional.normalization import (
     batch_norm,
     group_norm,

@@ -132,6 +132,19 @@ def scaled_dot_product_attention(
     _check(query, key, value, attn_mask, is_causal)
     if enable_gqa:
         key, value = _repeated(key, query, "key"), _repeated(value, query, "value")
+    return attention(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """:func:`scaled_dot_product_attention` of arguments that fit, and the weights (..., L, S)."""
     if scale is None:
         scale = 1 / math.sqrt(query._data.shape[-1]) if query._data.shape[-1] else 1.0
     scores = query @ key.mT
@@ -143,4 +156,5 @@ def scaled_dot_product_attention(
     if attn_mask is not None and attn_mask.requires_grad:
         scores, scale, mask = scores * scale + attn_mask, 1.0, 0
     weights = _weights(scores, scale, None if hidden is not None else mask, hidden)
-    return dropout(weights, dropout_p, training=True) @ value
+    weights = dropout(weights, dropout_p, training=True)
+    return weights @ value, weights

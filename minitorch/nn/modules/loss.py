@@ -160,6 +160,27 @@ class BCEWithLogitsLoss(_WeightedLoss):
         )
 
 
+class CTCLoss(_Loss):
+    """Connectionist temporal classification: frames that spell a target over all alignments (Graves et al. 2006).
+
+    Args:
+        blank: the class that stands for no label.
+        zero_infinity: targets that are too long for their frames give zero instead of infinity.
+
+    Shape: log-probabilities (T, N, C), targets (N, S) or all in one row, lengths (N,) each.
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )
+
+
 class KLDivLoss(_Loss):
     """The Kullback-Leibler divergence of log-probabilities from a target; ``reduction`` may be "batchmean"."""
 
