@@ -1,6 +1,7 @@
 """DataLoader without workers: batches, arguments, random streams."""
 
 import random
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from minitorch.utils.data import (
     SubsetRandomSampler,
     TensorDataset,
 )
+
+Pair = namedtuple("Pair", "left right")
 
 
 class Squares(Dataset):
@@ -285,6 +288,31 @@ def test_what_must_not_change_afterwards(name):
         setattr(loader, name, None)
     loader.collate_fn = len
     assert list(loader) == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_pin_memory_reaches_every_tensor_of_a_batch(monkeypatch, workers):
+    class Nested(Squares):
+        def __getitem__(self, index):
+            return {"a": index, "name": "x", "more": [torch.tensor([index]), Pair(1.0, index)]}
+
+    pinned = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self + 100, raising=False)
+    (batch,) = DataLoader(Nested(2), 2, pin_memory=True, num_workers=workers)
+    assert len(pinned) == 4 and batch["a"].tolist() == [100, 101] and batch["name"] == ["x", "x"]
+    assert batch["more"][0].tolist() == [[100], [101]] and batch["more"][1].left.tolist() == [101.0, 101.0]
+    assert type(batch["more"][1]) is Pair and batch["more"][1].right.tolist() == [100, 101]
+
+
+def test_pin_memory_asks_batches_of_a_class_of_their_own(monkeypatch):
+    class Own:
+        def pin_memory(self):
+            return "pinned"
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert list(DataLoader([1, 2], 1, pin_memory=True, collate_fn=lambda samples: Own())) == ["pinned"] * 2
+    assert list(DataLoader([1], 1, pin_memory=True, collate_fn=lambda samples: {1, 2})) == [{1, 2}]
 
 
 def test_pin_memory_is_harmless_without_a_gpu():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
@@ -200,16 +200,16 @@ def _rebuild_sequence(like: Sequence, values: list) -> Any:
         return values
 
 
-def map_tensors(function: Callable[[Tensor], Any], data: Any) -> Any:
-    """``function`` of every tensor in a batch, in the same containers."""
-    if isinstance(data, Tensor):
-        return function(data)
-    if isinstance(data, str | bytes):
-        return data
-    if isinstance(data, Mapping):
-        return _rebuild_mapping(data, {key: map_tensors(function, value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(map_tensors(function, value) for value in data))
-    if isinstance(data, Sequence):
-        return _rebuild_sequence(data, [map_tensors(function, value) for value in data])
-    return data
+def pinned(batch: Any) -> Any:
+    """A batch in page-locked memory: what has a method ``pin_memory``, at any depth, is replaced by its result."""
+    if hasattr(batch, "pin_memory"):
+        return batch.pin_memory()
+    if isinstance(batch, str | bytes):
+        return batch
+    if isinstance(batch, Mapping):
+        return _rebuild_mapping(batch, {key: pinned(value) for key, value in batch.items()})
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(pinned(value) for value in batch))
+    if isinstance(batch, Sequence):
+        return _rebuild_sequence(batch, [pinned(value) for value in batch])
+    return batch

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
 
-from minitorch.utils.data.collate import default_collate, default_convert, map_tensors
+from minitorch.utils.data.collate import default_collate, default_convert, pinned
 from minitorch.utils.data.dataset import Dataset, IterableDataset
 from minitorch.utils.data.fetch import ANY_STREAM, END, NOTHING, draws_from, make_fetcher
 from minitorch.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
@@ -191,7 +191,7 @@ class DataLoader(Generic[T_co]):
             return batch
         from minitorch import cuda
 
-        return map_tensors(lambda tensor: tensor.pin_memory(), batch) if cuda.is_available() else batch
+        return pinned(batch) if cuda.is_available() else batch
 
 
 class _Batches:
