@@ -202,7 +202,7 @@ def ctc_loss(
     >>> import minitorch as torch
     >>> log_probs = torch.zeros(4, 1, 3).log_softmax(2)
     >>> torch.nn.functional.ctc_loss(log_probs, torch.tensor([[1, 2]]), [4], [2])
-    tensor(0.8439)
+    tensor(0.8432)
     """
     reduction = reduction_of(None, None, reduction)
     only_tensors("ctc_loss", log_probs=log_probs, targets=targets)
