@@ -1,8 +1,8 @@
 """Calls without NumPy's floating-point warnings, at a tenth of what ``with np.errstate`` costs.
 
-An overflow or a division by zero gives infinity or NaN here, as everywhere in deep learning, and no warning.  NumPy keeps
-what it does about them in a context variable, so a function that runs in a context where it is switched off is quiet, in
-whatever thread, and nobody's own settings are touched.
+An overflow or a division by zero gives infinity or NaN here, as everywhere in deep learning, and no warning.  NumPy
+keeps what it does about them in a context variable, so a function that runs in a context where it is switched off is
+quiet, in whatever thread, and nobody's own settings are touched.
 """
 
 from __future__ import annotations

@@ -243,8 +243,8 @@ def _columns(xp: Any, g: Geometry, tile: Any, row: int, rows: int, merged: bool)
 def _spread(xp: Any, g: Geometry, gy: Any, dtype: Any, merged: bool, count: int) -> Any:
     """An output gradient (n, O, rows, ...) in the columns' layout: (n, O, count), or merged (O, n, count).
 
-    Junk positions are zeros; they meet finite numbers of the input.  An infinite one there gives NaN for a tap that never reads it, in a
-    gradient that has NaN or infinity at other taps anyway.
+    Junk positions are zeros; they meet finite numbers of the input.  An infinite one there gives NaN for a tap that
+    never reads it, in a gradient that has NaN or infinity at other taps anyway.
     """
     if merged:
         gy = gy.swapaxes(0, 1)

@@ -12,8 +12,8 @@ import numpy as np
 
 from minitorch.backend.primitives.conv_geometry import Geometry, tiles
 
-# Bytes of a tile's columns.  A LeNet layer (75 rows of 892 positions an image) takes 18 µs an image from 0.3 to 1 MB, 27
-# at 2 MB, 36 at 4 MB.  A GPU wants to be filled.
+# Bytes of a tile's columns.  A LeNet layer (75 rows of 892 positions an image) takes 18 µs an image from 0.3 to 1 MB,
+# 27 at 2 MB, 36 at 4 MB.  A GPU wants to be filled.
 _CPU_TILE = 1 << 20
 _GPU_TILE = 1 << 27
 
