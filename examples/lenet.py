@@ -142,6 +142,8 @@ def draw_curves(history, path):
     right.plot(epochs, [h["test"] for h in history], marker=".", label="test")
     right.set(title="Accuracy", xlabel="epoch")
     right.legend()
+    for axes in (left, right):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
     print(f"Curves:  {path}")
