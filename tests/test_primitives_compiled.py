@@ -6,7 +6,14 @@ Those of convolution are tested in test_primitives_conv.py.
 import numpy as np
 import pytest
 
-from minitorch.backend.primitives import max_pool_backward, max_pool_forward, normalization, optim_steps, products
+from minitorch.backend.primitives import (
+    max_pool_backward,
+    max_pool_forward,
+    normalization,
+    optim_steps,
+    pointwise,
+    products,
+)
 
 RNG = np.random.default_rng(3)
 
@@ -81,6 +88,27 @@ def test_max_pool_leaves_other_types_alone():
     x = np.ones((1, 1, 4, 4), np.float16)
     assert replacement(max_pool_forward)(x, *POOLS["2x2"]) is NotImplemented
     assert replacement(max_pool_forward)(x.astype("int32"), *POOLS["2x2"]) is NotImplemented
+
+
+# ---- element by element
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(5,), (0, 3), (70, 3000)], ids=str)
+def test_pointwise(size, dtype):
+    x, g = RNG.standard_normal((2, *size)).astype(dtype)
+    if x.size:
+        x.flat[0], x.flat[1], x.flat[2] = np.nan, np.inf, -0.0
+    y = replacement(pointwise.relu)(x)
+    np.testing.assert_array_equal(y, pointwise.relu.portable(x))
+    np.testing.assert_array_equal(replacement(pointwise.where_nonzero)(g, y), pointwise.where_nonzero.portable(g, y))
+
+
+def test_pointwise_leaves_what_it_cannot_take_alone():
+    x = np.ones((4, 6))
+    assert replacement(pointwise.relu)(x.T) is NotImplemented
+    assert replacement(pointwise.relu)(x.astype(np.float16)) is NotImplemented
+    assert replacement(pointwise.where_nonzero)(x, x[:1]) is NotImplemented
 
 
 # ---- normalisation

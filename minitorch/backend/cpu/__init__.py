@@ -23,6 +23,8 @@ _REPLACEMENTS = {
     "max_pool_backward": "minitorch.backend.cpu.pooling",
     "standardize": "minitorch.backend.cpu.normalization",
     "standardize_grad": "minitorch.backend.cpu.normalization",
+    "relu": "minitorch.backend.cpu.pointwise",
+    "where_nonzero": "minitorch.backend.cpu.pointwise",
     "matmul": "minitorch.backend.cpu.products",
     "sgd_step": "minitorch.backend.cpu.optim_steps",
     "adam_step": "minitorch.backend.cpu.optim_steps",

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["where_nonzero"]
+__all__ = ["relu", "where_nonzero"]
+
+
+@primitive
+def relu(x: Any) -> Any:
+    """The larger of ``x`` and 0; NaN stays."""
+    return array_module(x).maximum(x, 0)
 
 
 @primitive
