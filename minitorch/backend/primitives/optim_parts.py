@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,26 @@ _PART = 1 << 15
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
-def parts(xp: Any, *arrays: Any) -> Iterator[tuple]:
+def parts(xp: Any, *arrays: Any) -> Iterable[tuple]:
     """The same part of all arrays, one part after the other; ``None`` stands for itself.
 
     The order is parameter, gradient, states.  Parts of float16 arrays are float32 copies, written back when the next
     part is asked for, the gradient's excepted.
     """
     param = arrays[0]
-    if xp is not np or param.size <= _PART:
-        if param.dtype == _HALF:
-            yield from _widened(xp, arrays)
-        elif param.size:
-            yield arrays
-        return
+    if (xp is np and param.size > _PART) or param.dtype == _HALF:
+        return _cut(xp, arrays)
+    return (arrays,) if param.size else ()
+
+
+def _cut(xp: Any, arrays: tuple) -> Iterator[tuple]:
     if all(a is None or a.flags.c_contiguous for a in arrays):
         arrays = tuple([None if a is None else a.reshape(-1) for a in arrays])
-    length = len(arrays[0])
-    rows = max(1, _PART * length // param.size)
-    for first in range(0, length, rows):
+    length, size = len(arrays[0]), arrays[0].size
+    rows = max(1, _PART * length // size) if xp is np and size > _PART else length
+    for first in range(0, length, rows) if size else ():
         part = tuple([None if a is None else a[first : first + rows] for a in arrays])
-        if param.dtype == _HALF:
+        if arrays[0].dtype == _HALF:
             yield from _widened(xp, part)
         else:
             yield part
