@@ -7,6 +7,7 @@ import pytest
 
 import minitorch
 from tests.rows import check, check_refused, floats
+from tests.test_loss import leaves
 
 X, Y = floats(3, 4), floats(3, 4)[::-1] * 0.8 + 0.1
 ROWS = {
@@ -34,6 +35,12 @@ ROWS = {
 def test_values_and_gradients(name):
     function, *inputs = ROWS[name]
     check(lambda m, *xs: function(m.nn.functional, *xs), *inputs, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_without_pytorch(name):
+    function, *inputs = ROWS[name]
+    assert minitorch.autograd.gradcheck(lambda *xs: function(minitorch.nn.functional, *xs), leaves(inputs))
 
 
 def test_zero_vectors():

@@ -83,6 +83,20 @@ def test_values_and_gradients(name, reduction):
     check(lambda m, *xs: function(m.nn.functional, *xs, reduction), *inputs)
 
 
+def leaves(inputs):
+    """Tensors of which those of floating point require grad."""
+    made = [minitorch.tensor(np.ascontiguousarray(x)) for x in inputs]
+    return [t.requires_grad_() if t.is_floating_point() else t for t in made]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_without_pytorch(name):
+    function, *inputs = ROWS[name]
+    for reduction in ("mean", "none"):
+        f = minitorch.nn.functional
+        assert minitorch.autograd.gradcheck(lambda *xs: function(f, *xs, reduction), leaves(inputs))  # noqa: B023
+
+
 def test_batchmean_is_the_divergence_itself():
     for logs in (False, True):
         check(

@@ -7,7 +7,7 @@ import pytest
 
 import minitorch
 from tests.rows import check, check_refused, floats
-from tests.test_loss import REDUCTIONS, like, signs
+from tests.test_loss import REDUCTIONS, leaves, like, signs
 
 X, Y, Z = floats(4, 5), floats(4, 5)[::-1] * 0.9 + 0.02, floats(4, 5)[:, ::-1] * 1.1 - 0.05
 CLASSES = np.array([0, 4, 2, 2])
@@ -78,6 +78,12 @@ ROWS = {
 def test_values_and_gradients(name, reduction):
     function, *inputs = ROWS[name]
     check(lambda m, *xs: function(m.nn.functional, *xs, reduction), *inputs)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_without_pytorch(name):
+    function, *inputs = ROWS[name]
+    assert minitorch.autograd.gradcheck(lambda *xs: function(minitorch.nn.functional, *xs, "mean"), leaves(inputs))
 
 
 REFUSED = [

@@ -7,6 +7,7 @@ import pytest
 
 import minitorch
 from tests.rows import check, check_refused, floats
+from tests.test_loss import leaves
 
 X2, X3, X4, X5 = floats(5, 4), floats(3, 4, 5), floats(2, 4, 3, 2), floats(2, 4, 2, 2, 2)
 W, B = floats(4) + 2, floats(4)[::-1] * 0.7
@@ -62,6 +63,12 @@ ROWS = {
 def test_values_and_gradients(name):
     function, *inputs = ROWS[name]
     check(lambda m, *xs: function(m.nn.functional, *xs), *inputs, tolerance=1e-9, second=not name.endswith("5-D"))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_without_pytorch(name):
+    function, *inputs = ROWS[name]
+    assert minitorch.autograd.gradcheck(lambda *xs: function(minitorch.nn.functional, *xs), leaves(inputs))
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 3), (2, 4, 0)])
