@@ -156,9 +156,9 @@ class LstmCell(Cell):
         lib.matmul(h, self.turned, out=gates)
         gates += self.x[at]
         i, f, g, o = (self.part(gates, k) for k in range(4))
-        _sigmoid_over(lib, self.part(gates, 0, 2))
-        lib.tanh(g, out=g)
-        _sigmoid_over(lib, o)
+        tanh_g = lib.tanh(g)
+        _sigmoid_over(lib, gates)  # all of it is one piece of memory: quicker than three of the four blocks
+        g[...] = tanh_g
         c *= f
         c += i * g
         tanh_c = lib.tanh(c, out=self.tanh_cells[at])
