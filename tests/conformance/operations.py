@@ -1,0 +1,354 @@
+"""One operation of PyTorch's database against ours: every sample, its gradients of two orders, its error inputs."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+import minitorch
+from tests.conformance.compare import Different, compare, tolerances
+from tests.conformance.scope import FREE_ORDER, FREE_SIGNS, RANDOM, ops_in_scope
+from tests.conformance.translate import TEST_MODULES, Missing, OutOfScope, Translator, named, translated_function
+
+DTYPES = (torch.float64, torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool)
+
+
+@dataclass
+class Report:
+    """What came of an operation.  ``failures`` maps ``"float64 3 gradient"`` to what was different."""
+
+    name: str
+    passed: int = 0
+    total: int = 0
+    second_passed: int = 0
+    second_total: int = 0
+    errors_passed: int = 0
+    errors_total: int = 0
+    out_of_scope: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def full_name(info: Any) -> str:
+    return f"{info.name}.{info.variant_test_name}" if info.variant_test_name else info.name
+
+
+def operations() -> dict[str, Any]:
+    """The entries of the database that are in scope, by name."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return {full_name(info): info for info in op_db if ops_in_scope(info)}
+
+
+def seed() -> None:
+    torch.manual_seed(0)
+    minitorch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+
+
+def ours_for(info: Any) -> Callable:
+    """Our counterpart of ``info.op``."""
+    module = getattr(info.op, "__module__", None) or ""
+    if module.startswith(TEST_MODULES) or hasattr(info.op, "func"):
+        return translated_function(info.op)
+    try:
+        return named(info.name)
+    except Missing:
+        return translated_function(info.op)
+
+
+def spread(items: list, count: int | None) -> list[tuple[int, Any]]:
+    """``count`` of them with their positions, from the whole range."""
+    numbered = list(enumerate(items))
+    if count is None or len(items) <= count:
+        return numbered
+    return [numbered[i * (len(items) - 1) // (count - 1)] for i in range(count)]
+
+
+def run(info: Any, count: int | None = None) -> Report:
+    """Runs at most ``count`` samples of each type (``None``: all) and all error inputs."""
+    report = Report(full_name(info))
+    supported = info.supported_dtypes("cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for dtype in DTYPES:
+            if dtype in supported:
+                for index, sample in samples(info, dtype, count):
+                    _run_sample(report, info, dtype, index, sample)
+        if info.error_inputs_func is not None:
+            seed()
+            for index, error in enumerate(info.error_inputs("cpu")):
+                _run_error(report, info, index, error.sample_input)
+    return report
+
+
+def samples(info: Any, dtype: torch.dtype, count: int | None) -> Iterator[tuple[int, Any]]:
+    seed()
+    differentiable = info.supports_autograd and dtype in info.supported_backward_dtypes("cpu")
+    yield from spread(list(info.sample_inputs("cpu", dtype, requires_grad=differentiable)), count)
+
+
+def _run_sample(report: Report, info: Any, dtype: torch.dtype, index: int, sample: Any) -> None:
+    label = f"{str(dtype)[6:]} {index}"
+    try:
+        trial = Trial(info, dtype, sample)
+    except OutOfScope:
+        report.out_of_scope += 1
+        return
+    except Exception as error:  # everything that can go wrong in a translation is a failure of this sample
+        report.total += 1
+        report.failures[label + " translation"] = describe(error)
+        return
+    if trial.theirs_refuse:
+        return
+    report.total += 1
+    good = True
+    for part in (trial.value, trial.method, trial.inplace, trial.gradient):
+        try:
+            part()
+        except OutOfScope:
+            continue
+        except Exception as error:
+            good = False
+            report.failures[f"{label} {part.__name__}"] = describe(error)
+            if part.__name__ == "value":
+                break
+    report.passed += good
+    if trial.has_second:
+        report.second_total += 1
+        try:
+            if trial.ours is None:
+                raise Different("no value")
+            trial.second()
+            report.second_passed += 1
+        except OutOfScope:
+            report.second_total -= 1
+        except Exception as error:
+            report.failures[f"{label} second"] = describe(error)
+
+
+def describe(error: Exception) -> str:
+    """One line that says what went wrong."""
+    if isinstance(error, Different):
+        return str(error)
+    if isinstance(error, Missing):
+        return f"missing: {error}"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
+
+
+class Trial:
+    """One sample, on both sides."""
+
+    def __init__(self, info: Any, dtype: torch.dtype, sample: Any):
+        self.info, self.sample = info, sample
+        self.tolerance = tolerances(info, dtype)
+        self.random = info.name in RANDOM
+        self.ours: Any = None
+        self.function: Any = None
+        try:
+            self.theirs = info.op(sample.input, *sample.args, **sample.kwargs)
+            self.theirs_refuse = False
+        except Exception:
+            self.theirs_refuse = True
+            return
+        self.translate = Translator()
+        self.input, self.args, self.kwargs = map(self.translate, (sample.input, sample.args, sample.kwargs))
+        self.leaves = self.translate.leaves()
+        differentiable = any(isinstance(t, torch.Tensor) and t.requires_grad for t in flat(self.theirs))
+        self.has_gradient = bool(self.leaves) and not self.random and differentiable
+        self.has_second = self.has_gradient and info.supports_gradgrad and dtype is torch.float64
+        self.gradients: tuple | None = None
+
+    def value(self) -> None:
+        self.function = ours_for(self.info)
+        with loud():
+            self.ours = self.function(self.input, *self.args, **self.kwargs)
+        if any(isinstance(t, torch.Tensor) and t.is_complex() for t in flat(self.theirs)):
+            raise OutOfScope("a complex result")
+        self.check(self.ours, self.theirs)
+
+    def check(self, ours: Any, theirs: Any) -> None:
+        """Compares results, as far as they are determined."""
+        name, s = self.info.name, self.sample
+        if name in FREE_SIGNS:
+            keep = s.output_process_fn_grad
+            ours, theirs = translated_function(keep)(ours), keep(theirs)
+        if name in FREE_ORDER and not s.kwargs.get("stable") and not s.input.is_floating_point():
+            ours, theirs = self._values_at(ours, self.input, minitorch), self._values_at(theirs, s.input, torch)
+        compare(ours, theirs, self.tolerance, not self.random)
+
+    def _values_at(self, result: Any, input: Any, library: Any) -> Any:
+        """In the place of indices what lies there, since equal elements may come in any order."""
+        numbers = [x for x in self.sample.args if type(x) is int][self.info.name in ("topk", "kthvalue") :]
+        dim = self.sample.kwargs.get("dim", *numbers[:1] or [-1])
+        if self.info.name != "argsort" and isinstance(result, library.Tensor):
+            return result  # the median of all elements
+        *values, indices = flat(result)
+        if indices.dtype is not library.int64 or not input.ndim:
+            return [*values, indices]
+        reduced = indices.ndim < input.ndim
+        return [*values, library.take_along_dim(input, indices.unsqueeze(dim) if reduced else indices, dim)]
+
+    def method(self) -> None:
+        """The same as a method of the tensor."""
+        name = self.info.name
+        if self.info.method_variant is not getattr(torch.Tensor, name, self) or self.random or name[:2] == "__":
+            return
+        if not isinstance(self.sample.input, torch.Tensor):
+            return
+        method = named(f"Tensor.{name}")
+        self.check(method(self.input, *self.args, **self.kwargs), self.theirs)
+
+    def inplace(self) -> None:
+        """The variant that changes its input; both sides must take it, or refuse it with the same class."""
+        theirs = self.info.inplace_variant
+        if theirs is None or not isinstance(self.sample.input, torch.Tensor):
+            return
+        ours = translated_function(theirs)
+        changed, input = self.sample.input.detach().clone(), self.input.detach().clone()
+        with torch.no_grad(), minitorch.no_grad():
+            try:
+                expected, raised = theirs(changed, *self.sample.args, **self.sample.kwargs), None
+            except Exception as error:
+                raised = error
+            if raised is not None:
+                expect_same_class(raised, lambda: ours(input, *self.args, **self.kwargs))
+                return
+            result = ours(input, *self.args, **self.kwargs)
+            compare(result, expected, self.tolerance, not self.random)
+            compare(input, changed, self.tolerance, not self.random)
+
+    def gradient(self) -> None:
+        if self.has_gradient:
+            self._gradients()
+
+    def second(self) -> None:
+        """Gradients of a weighted sum of the gradients."""
+        ours, theirs = self._gradients()
+        kept = [(a, b) for a, b in zip(ours, theirs) if b is not None and b.requires_grad]
+        if not kept:
+            return
+        weights = [torch.randn(b.shape, dtype=b.dtype) for _, b in kept]
+        try:
+            expected = torch.autograd.grad(
+                [b for _, b in kept], [a for a, _ in self.leaves], weights, allow_unused=True
+            )
+        except RuntimeError as error:
+            raise OutOfScope(f"PyTorch has no second gradient: {error}") from None
+        # Where a gradient is linear, ours may be without history: its part is then nought, as PyTorch's must be.
+        recorded = [(a, w) for (a, _), w in zip(kept, weights) if a is not None and a.requires_grad]
+        found: Any = [None] * len(expected)
+        if recorded:
+            found = minitorch.autograd.grad(
+                [a for a, _ in recorded],
+                [b for _, b in self.leaves],
+                [minitorch.from_numpy(w.numpy()) for _, w in recorded],
+                allow_unused=True,
+            )
+        self._compare_gradients(found, expected)
+
+    def _gradients(self) -> tuple:
+        if self.gradients is None:
+            ours, theirs = self._outputs()
+            weights = [torch.randn(b.shape, dtype=b.dtype) for b in theirs]
+            expected = torch.autograd.grad(
+                theirs, [a for a, _ in self.leaves], weights, create_graph=self.has_second, allow_unused=True
+            )
+            with loud():
+                found = minitorch.autograd.grad(
+                    ours,
+                    [b for _, b in self.leaves],
+                    [minitorch.from_numpy(w.numpy()) for w in weights],
+                    create_graph=self.has_second,
+                    allow_unused=True,
+                )
+            self._compare_gradients(found, expected)
+            self.gradients = found, expected
+        return self.gradients
+
+    def _outputs(self) -> tuple[list, list]:
+        """The results to differentiate, as the database says: through its wrapper, and what it keeps of them."""
+        wrapper, keep = self.info.gradcheck_wrapper, self.sample.output_process_fn_grad
+        s = self.sample
+        theirs = flat(keep(wrapper(self.info.op, s.input, *s.args, **s.kwargs)))
+        ours = flat(
+            translated_function(keep)(
+                translated_function(wrapper)(self.function, self.input, *self.args, **self.kwargs)
+            )
+        )
+        needed = [isinstance(b, torch.Tensor) and b.requires_grad for b in theirs]
+        if len(ours) != len(theirs):
+            raise Different(f"type: {len(ours)} results, PyTorch {len(theirs)}")
+        return [a for a, n in zip(ours, needed) if n], [b for b, n in zip(theirs, needed) if n]
+
+    def _compare_gradients(self, found: Any, expected: Any) -> None:
+        rtol, atol = self.tolerance
+        for a, b in zip(found, expected):
+            if b is None:
+                if a is not None and bool((a != 0).any()):
+                    raise Different("value of a gradient where PyTorch has none")
+                continue
+            if a is None:
+                if bool((b != 0).any()):
+                    raise Different("value None of a gradient")
+                continue
+            size = float(b.detach().abs().nan_to_num(0, 0, 0).max()) if b.numel() else 0.0
+            compare(a.detach(), b.detach(), (rtol, atol * max(1.0, size)))
+
+
+def flat(result: Any) -> list:
+    if isinstance(result, (tuple, list)):
+        return [leaf for part in result for leaf in flat(part)]
+    return [result]
+
+
+class loud(warnings.catch_warnings):
+    """NumPy's warnings are errors: users must not see them."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("error", RuntimeWarning)
+
+
+def expect_same_class(raised: BaseException, call: Callable) -> None:
+    """``call`` raises the class of ``raised``, or one derived from it.
+
+    Raises:
+        Different: it raises another, or returns.
+    """
+    try:
+        call()
+    except Exception as error:
+        names = {c.__name__ for c in type(error).__mro__}
+        expected = type(raised).__name__.strip("_")
+        if isinstance(error, type(raised)) or expected in names:
+            return
+        raise Different(f"raises {describe(error)}, PyTorch {describe(raised)}") from error  # type: ignore[arg-type]
+    raise Different(f"returns, PyTorch raises {describe(raised)}")  # type: ignore[arg-type]
+
+
+def _run_error(report: Report, info: Any, index: int, sample: Any) -> None:
+    try:
+        info.op(sample.input, *sample.args, **sample.kwargs)
+        return  # an input that PyTorch takes on this machine says nothing
+    except Exception as caught:
+        raised = caught
+    translate = Translator()
+    try:
+        input, args, kwargs = map(translate, (sample.input, sample.args, sample.kwargs))
+    except OutOfScope:
+        report.out_of_scope += 1
+        return
+    report.errors_total += 1
+    try:
+        function = ours_for(info)
+        expect_same_class(raised, lambda: function(input, *args, **kwargs))
+        report.errors_passed += 1
+    except Exception as problem:
+        report.failures[f"error {index}"] = describe(problem)
