@@ -94,15 +94,21 @@ from minitorch.nn.functional import (
     conv_transpose1d,
     conv_transpose2d,
     conv_transpose3d,
+    cosine_similarity,
+    group_norm,
     hardshrink,
+    layer_norm,
     max_pool1d,
     max_pool1d_with_indices,
     max_pool2d,
     max_pool3d,
+    pairwise_distance,
+    pdist,
     pixel_shuffle,
     pixel_unshuffle,
     prelu,
     relu_,
+    rms_norm,
     rrelu,
     rrelu_,
     selu,
@@ -436,10 +442,10 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Modules that few programs need, when they are asked for; the reason, where there is no such name."""
-        if name == "testing":
-            import minitorch.testing as module
+        if name in ("distributions", "func", "testing"):
+            from importlib import import_module
 
-            return module
+            return import_module(f"{__name__}.{name}")
         from minitorch.missing import explain
 
         raise explain(__name__, name)
