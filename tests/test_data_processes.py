@@ -9,10 +9,10 @@ import time
 import types
 
 import pytest
-from tests.loading import ENV, Big
 
 from minitorch.utils.data import Dataset, parallel
 from minitorch.utils.data.worker import Job
+from tests.loading import ENV, Big
 
 SCRIPT = """
     import sys

@@ -9,10 +9,10 @@ import threading
 import time
 
 import pytest
-from tests.loading import Bad, children, forks
 
 from minitorch.utils.data import DataLoader
 from minitorch.utils.data.worker import Failure, WorkerTraceback
+from tests.loading import Bad, children, forks
 
 
 class OddError(Exception):

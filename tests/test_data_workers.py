@@ -8,7 +8,6 @@ import threading
 
 import numpy as np
 import pytest
-from tests.loading import Bad, Big, Noise, Sharded, children, open_files, plain, values
 
 import minitorch as torch
 from minitorch.utils.data import (
@@ -20,6 +19,7 @@ from minitorch.utils.data import (
     parallel,
     transport,
 )
+from tests.loading import Bad, Big, Noise, Sharded, children, open_files, plain, values
 
 
 @pytest.mark.parametrize(
