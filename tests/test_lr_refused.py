@@ -1,4 +1,4 @@
-"""What schedules refuse, beside PyTorch's: arguments out of range, optimizers that do not fit, more steps than planned."""
+"""What schedules refuse, beside PyTorch's: arguments out of range, and optimizers that do not fit."""
 
 import pytest
 from test_lr_scheduler import optimizer_of, schedulers, stepped
