@@ -11,7 +11,7 @@ from minitorch.backend.array_module import cupy, is_array, module_on_gpu, to_dev
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
-from minitorch.core.promotion import scalar_dtype
+from minitorch.core.promotion import number_of, scalar_dtype
 from minitorch.core.tensor import LEAF, Tensor, wrap
 from minitorch.ops.dims import shape_arguments
 
@@ -206,7 +206,7 @@ def _filled(
     elif value == 0 and not isinstance(value, float):
         array = library.zeros(shape, kind)
     else:
-        array = library.full(shape, value, kind)
+        array = library.full(shape, number_of(value, kind, name), kind)
     return finish(array, requires_grad)
 
 
@@ -309,15 +309,22 @@ def arange(
     if end is None:
         start, end = 0, start
     start, end, step = (x.item() if isinstance(x, (Tensor, np.generic)) else x for x in (start, end, step))
+    integers = all(isinstance(x, int) for x in (start, end, step))
+    kind = dtypes.int64.numpy if dtype is None and integers else numpy_dtype(dtype)
+    if not integers and not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"arange: unsupported range: {start} -> {end}")
+    if kind.kind in "iu" and not integers:  # whole numbers are counted; a fraction of the range counts but for int64
+        count = math.ceil((end - start) / step) if step and kind.itemsize < 8 else None
+        start, end, step = int(start), int(end), int(step)
+        if count is not None:
+            end = start + count * step
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
-    integers = all(isinstance(x, int) for x in (start, end, step))
-    kind = dtypes.int64.numpy if dtype is None and integers else numpy_dtype(dtype)
     library = module_on(device)
-    if integers:
-        return finish(library.arange(start, end, step, dtype=kind), requires_grad)
+    if kind.kind in "iu":
+        return finish(library.arange(start, end, step, dtype=np.int64).astype(kind, copy=False), requires_grad)
     # start + i * step in float64: adding up steps would drift, and the count must be exact
     steps = library.arange(math.ceil((end - start) / step), dtype=np.float64)
     return finish((start + steps * step).astype(kind), requires_grad)
@@ -327,11 +334,17 @@ def linspace(
     start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """``steps`` values evenly spaced from ``start`` to ``end``, both included."""
+    kind = numpy_dtype(dtype)
+    return finish(_between(start, end, steps, kind, device).astype(kind, copy=False), requires_grad)
+
+
+def _between(start: Any, end: Any, steps: int, kind: np.dtype, device: Any) -> Any:
+    """float64 numbers from ``start`` to ``end``, both taken in the type ``kind`` first."""
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    kind = numpy_dtype(dtype)
-    values = module_on(device).linspace(float(start), float(end), steps, dtype=np.float64)
-    return finish(values.astype(kind), requires_grad)
+    if kind.kind in "iu":
+        start, end = (number_of(float(x), kind, "linspace") for x in (start, end))
+    return module_on(device).linspace(float(start), float(end), steps, dtype=np.float64)
 
 
 def logspace(
@@ -345,12 +358,14 @@ def logspace(
     requires_grad: bool = False,
 ) -> Tensor:
     """``base`` to the powers ``linspace(start, end, steps)``."""
-    powers = linspace(start, end, steps, dtype=dtypes.float64, device=device)._data
-    return finish((float(base) ** powers).astype(numpy_dtype(dtype)), requires_grad)
+    kind = numpy_dtype(dtype)
+    return finish((float(base) ** _between(start, end, steps, kind, device)).astype(kind, copy=False), requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """The (n, m) matrix with ones on its diagonal."""
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"eye: n must be greater or equal to 0, got {n if n < 0 else m}")
     return finish(module_on(device).eye(n, m, dtype=numpy_dtype(dtype)), requires_grad)
 
 

@@ -7,6 +7,7 @@ category (bool < integer < floating point) is above that of the higher class: ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -93,6 +94,25 @@ def cast(x: Any, dtype: np.dtype) -> Any:
         span = int(info.max) - int(info.min) + 1
         number = (number - int(info.min)) % span + int(info.min)
     return number
+
+
+def number_of(value: Any, dtype: np.dtype, name: str) -> Any:
+    """A Python number in the range of ``dtype``, for filling memory; a negative one wraps around where there is no sign.
+
+    Raises:
+        RuntimeError: the number is out of range.
+    """
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.kind == "f":
+        number = float(value)
+        if math.isfinite(number) and abs(number) > float(np.finfo(dtype).max):
+            raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
+        return number
+    number, info = int(value), np.iinfo(dtype)
+    if number > info.max or number < (-info.max if dtype.kind == "u" else info.min):
+        raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
+    return number % (info.max + 1) if dtype.kind == "u" else number
 
 
 def common(operands: Sequence[Any]) -> list[Any]:

@@ -13,6 +13,7 @@ from minitorch.core.device import Device, as_device, device_of
 from minitorch.core.dtype import DType, as_dtype
 from minitorch.core.inplace import replace
 from minitorch.core.op import Array, op
+from minitorch.core.promotion import number_of
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.shape import expanded_shape, sum_to
 
@@ -274,18 +275,12 @@ def checked_number(value: Any, dtype: np.dtype, name: str) -> Any:
     """A Python number that an element of type ``dtype`` can hold.
 
     Raises:
-        RuntimeError: an integer out of range.
+        RuntimeError: a number out of range.
         TypeError: no number.
     """
     if not isinstance(value, (bool, int, float, np.number, np.bool_)):
         raise TypeError(f"{name}(): argument 'value' must be a number or a 0-d Tensor, not {value.__class__.__name__}")
-    if dtype.kind in "iu":
-        whole = int(value)
-        info = np.iinfo(dtype)
-        if not info.min <= whole <= info.max:
-            raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
-        return whole
-    return value
+    return number_of(value, dtype, name)
 
 
 # ---- by a Python function

@@ -12,6 +12,7 @@ from minitorch.core.binding import takes_out
 from minitorch.core.dtype import float64
 from minitorch.core.inplace import inplace
 from minitorch.core.op import NUMBERS, Array, op
+from minitorch.core.promotion import cast
 from minitorch.core.tensor import Tensor
 
 # 0-d arrays by NumPy's type number: ufuncs take them in half the time that a Python number costs on small arrays.
@@ -54,7 +55,7 @@ def _scaled(array, alpha, other):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if kind != "b" and isinstance(alpha, bool):
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    return array * (bool(alpha) if kind == "b" else alpha)
+    return array * cast(alpha, (array if hasattr(array, "dtype") else other).dtype)
 
 
 @op("AddBackward0", promote="common", ufunc="add")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.backend import array_module as xp
+from minitorch.core.calls import into
 from minitorch.core.inplace import inplace, overwrite
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -15,6 +16,7 @@ from minitorch.ops.conversion import checked_number
 from minitorch.ops.dims import wrap_dim
 from minitorch.ops.index_key import check_range
 from minitorch.ops.indexing import add_at, corner
+from minitorch.ops.pieces import narrow
 from minitorch.ops.shape import broadcast_shapes, expand, ravel, reshape
 
 
@@ -88,7 +90,9 @@ def check_places(input: Tensor, dim: Any, index: Any, name: str, src: Tensor | N
     return dim
 
 
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(
+    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
+) -> Tensor:
     """``out[i][j] = input[index[i][j]][j]`` for ``dim=0``, and so on: an element for each of ``index``.
 
     Shape: ``index`` has as many dimensions as ``input`` and is not larger, but for ``dim``; the result has its shape.
@@ -101,6 +105,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[1, 1],
             [4, 3]])
     """
+    if out is not None:
+        return into(out, gather(input, dim, index), "gather", input, index, same_type=True)
+    if isinstance(index, Tensor) and index._data.size == 0:  # of any type and number of dimensions
+        wrap_dim(dim, input._data.ndim)
+        return reshape(narrow(reshape(input, -1), 0, 0, 0), index._data.shape)
     dim = check_places(input, dim, index, "gather")
     if input._data.ndim == 0 or index._data.ndim == 0:
         return reshape(_gather(reshape(input, -1), reshape(index, -1), 0), index._data.shape)

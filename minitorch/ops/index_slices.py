@@ -11,8 +11,10 @@ import numpy as np
 
 from minitorch.backend import array_module as xp
 from minitorch.backend.index_flags import require_range
+from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
+from minitorch.core.promotion import cast
 from minitorch.core.tensor import Tensor
 from minitorch.ops.conversion import checked_number
 from minitorch.ops.dims import wrap_dim
@@ -20,7 +22,8 @@ from minitorch.ops.gathering import check_index, tensor_argument, with_dims
 from minitorch.ops.index_key import check_range
 from minitorch.ops.indexing import _index, add_at
 from minitorch.ops.indexing import put as _put
-from minitorch.ops.shape import expand, ravel, reshape
+from minitorch.ops.searching import unique
+from minitorch.ops.shape import ravel, reshape
 
 
 def _key(dim: int, index: Any) -> tuple:
@@ -36,7 +39,7 @@ def _index_select(input: Array, index: Array, dim):
 def _index_add(input: Array, index: Array, source: Array, dim, alpha, write):
     out = input if write else input.copy()
     # The primitive is quick where the rows lie behind each other: the dimension goes to the front.
-    add_at(out.swapaxes(0, dim), (index,), (source if alpha == 1 else source * alpha).swapaxes(0, dim))
+    add_at(out.swapaxes(0, dim), (index,), (source if alpha == 1 else source * cast(alpha, source.dtype)).swapaxes(0, dim))
     return out
 
 
@@ -63,6 +66,13 @@ def _index_fill(input: Array, index: Array, value, dim, write):
     return out
 
 
+@op("IndexFillBackward1")
+def _index_fill_tensor(input: Array, index: Array, value: Array, dim, write):
+    out = input if write else input.copy()
+    out[_key(dim, index)] = value
+    return out
+
+
 _index_select.rules(input=lambda g, input_shape, index, dim: _index_select_grad(g, index, input_shape, dim))
 _index_select_grad.rules(g=lambda h, index, dim: _index_select(h, index, dim))
 _index_add.rules(
@@ -74,6 +84,10 @@ _index_copy.rules(
     source=lambda g, index, dim: _index_select(g, index, dim),
 )
 _index_fill.rules(input=lambda g, index, dim: _index_fill(g, index, 0, dim, False))
+_index_fill_tensor.rules(
+    input=lambda g, index, dim: _index_fill(g, index, 0, dim, False),
+    value=lambda g, index, dim: _index_select(g, unique(index), dim).sum(),
+)
 
 
 def _slices(name: str, input: Tensor, dim: Any, index: Any, lowest: int | None, error: Any = IndexError) -> tuple:
@@ -87,7 +101,7 @@ def _slices(name: str, input: Tensor, dim: Any, index: Any, lowest: int | None, 
     return dim, index if array.ndim else reshape(index, 1)
 
 
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices along ``dim`` that ``index`` (a vector) names; a copy.
 
     Raises:
@@ -98,6 +112,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     >>> torch.tensor([10, 20, 30]).index_select(0, torch.tensor([2, 0]))
     tensor([30, 10])
     """
+    if out is not None:
+        return into(out, index_select(input, dim, index), "index_select", input, index, same_type=True)
     dim, index = _slices("index_select", input, dim, index, 0)
     if input._data.ndim == 0:
         return reshape(_index_select(reshape(input, 1), index, 0), ())
@@ -157,10 +173,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             raise RuntimeError(
                 f"index_fill(): only a 0-dimensional value tensor is supported, got {value._data.ndim} dimension(s)"
             )
-        shape = list(input._data.shape)
-        if shape:
-            shape[dim] = index._data.shape[0]
-        return with_dims(input, _index_copy, index, expand(value.to(input.dtype), shape), dim, False)
+        if not input._data.ndim:
+            return reshape(_index_fill_tensor(reshape(input, 1), index, value.to(input.dtype), 0, False), ())
+        return _index_fill_tensor(input, index, value.to(input.dtype), dim, False)
     return with_dims(input, _index_fill, index, checked_number(value, input._data.dtype, "index_fill"), dim, False)
 
 
@@ -186,12 +201,14 @@ def _flat_places(input: Tensor, index: Tensor, name: str) -> tuple:
     return (array.copy(),)
 
 
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at the places ``index``, counted through the whole tensor; the result has its shape.
 
     Raises:
         IndexError: a place is out of range.
     """
+    if out is not None:
+        return into(out, take(input, index), "take", input, index, same_type=True)
     return _index(ravel(input), _flat_places(input, index, "take"))
 
 

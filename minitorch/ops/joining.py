@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.core.calls import into
 from minitorch.core.dtype import of_numpy
 from minitorch.core.op import Array, Arrays, op
 from minitorch.core.promotion import promote_types
@@ -77,7 +78,7 @@ def _sequence(tensors: Any, name: str) -> list[Tensor]:
     return list(tensors)
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; other sizes must agree; types are promoted.
 
     Raises:
@@ -89,6 +90,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([0., 0., 1.])
     """
     parts = _sequence(tensors, "cat")
+    if out is not None:
+        return into(out, cat(parts, dim), "cat", *parts)
     if not parts:
         raise ValueError("cat(): expected a non-empty list of Tensors")
     dtypes = [t._data.dtype for t in parts]
@@ -120,14 +123,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return _cat(full, dim, dtypes)
 
 
-def concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def concat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Alias of :func:`cat`."""
-    return cat(tensors, dim)
+    return cat(tensors, dim, out=out)
 
 
-def concatenate(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def concatenate(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Alias of :func:`cat`."""
-    return cat(tensors, dim)
+    return cat(tensors, dim, out=out)
 
 
 @op("StackBackward0")

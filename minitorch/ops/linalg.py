@@ -10,6 +10,7 @@ from minitorch.backend.primitives.products import matmul as matmul_of_arrays
 from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
+from minitorch.core.promotion import cast
 from minitorch.core.tensor import Tensor
 from minitorch.ops.shape import _reshape, broadcast_shapes, sum_to
 
@@ -344,8 +345,9 @@ def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alph
 
 
 def _sum_of(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
-    product = _scaled(product, alpha)
-    return product if beta == 0 else _scaled(input, beta) + product
+    kind = product._data.dtype
+    product = _scaled(product, cast(alpha, kind))
+    return product if beta == 0 else _scaled(input, cast(beta, kind)) + product
 
 
 addmm_, addmv_, addr_, baddbmm_, addbmm_ = (inplace(f) for f in (addmm, addmv, addr, baddbmm, addbmm))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.core.calls import into
 from minitorch.core.inplace import overwrite
 from minitorch.core.op import Array, op
 from minitorch.core.promotion import result_dtype
@@ -132,8 +133,10 @@ def _fill_with(input: Tensor, value: Any) -> tuple[Any, Any]:
     return _masked_fill_tensor, value if value.dtype is input.dtype else value.to(input.dtype)
 
 
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where ``mask`` is True, in one dimension; both broadcast."""
+    if out is not None:
+        return into(out, masked_select(input, mask), "masked_select", input, mask, same_type=True)
     _check_mask(mask, "masked_select")
     if mask._data.shape != input._data.shape:
         shape = broadcast_shapes(input._data.shape, mask._data.shape)
