@@ -342,3 +342,45 @@ def test_sources_and_targets_that_do_not_fit():
         model(x, x[:, :2])
     with pytest.raises(RuntimeError, match="feature number of src and tgt must be equal to d_model"):
         model(x[..., :4], x)
+
+
+def language_model(m):
+    class Model(m.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table = m.nn.Embedding(30, 16, padding_idx=0)
+            self.lstm = m.nn.LSTM(16, 32, 2, batch_first=True)
+            self.norm = m.nn.LayerNorm(32)
+            layer = m.nn.TransformerEncoderLayer(32, 4, 64, dropout=0.0, batch_first=True)
+            self.encoder = m.nn.TransformerEncoder(layer, 1)
+            self.out = m.nn.Linear(32, 30)
+
+        def forward(self, x, state):
+            out, state = self.lstm(self.table(x), state)
+            mask = m.nn.Transformer.generate_square_subsequent_mask(x.shape[1])
+            return self.out(self.encoder(self.norm(out), mask=mask)), state
+
+    return Model()
+
+
+def test_a_language_model_learns_as_pytorchs_does():
+    torch = pytest.importorskip("torch")
+    batches = np.random.default_rng(0).integers(0, 30, (20, 8, 13))
+    ours, theirs = language_model(minitorch), language_model(torch)
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+    runs = []
+    for m, model in ((minitorch, ours), (torch, theirs)):
+        optimizer = m.optim.Adam(model.parameters(), 1e-2)
+        criterion, state, losses = m.nn.CrossEntropyLoss(label_smoothing=0.05), None, []
+        for batch in batches:
+            x = m.tensor(batch.tolist())
+            out, state = model(x[:, :-1], state)
+            state = tuple(s.detach() for s in state)
+            loss = criterion(out.reshape(-1, 30), x[:, 1:].reshape(-1))
+            optimizer.zero_grad()
+            loss.backward()
+            m.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            losses.append(loss.item())
+        runs.append(losses)
+    np.testing.assert_allclose(*runs, rtol=1e-4)
