@@ -442,7 +442,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Modules that few programs need, when they are asked for; the reason, where there is no such name."""
-        if name in ("distributions", "testing"):
+        if name in ("distributions", "func", "testing"):
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")

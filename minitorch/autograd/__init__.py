@@ -40,3 +40,11 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "functional":  # few programs need it
+        from importlib import import_module
+
+        return import_module("minitorch.autograd.functional")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
