@@ -139,7 +139,7 @@ def sum_to_size(input, *size):
     lead = len(shape) - len(size)
     if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(size, shape[lead:])):
         raise RuntimeError(f"sum_to_size: size {list(size)} is not expandable to size {list(shape)}.")
-    return sum_to(input, size)
+    return sum_to(input, size) if size else sum(input)  # only then are integers summed as int64
 
 
 @op("NansumBackward0")

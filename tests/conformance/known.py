@@ -14,6 +14,12 @@ KNOWN = (
         "error *",
         "a method of a C class refuses to be called on a Python number; ours are functions of Python, which compute",
     ),
+    (
+        "addbmm",
+        "* 1 inplace | * 3 inplace | * 4 inplace | * 5 inplace",
+        "addbmm_ of PyTorch gives a tensor that would have to broadcast the shape of the result; ours refuses, as every "
+        "other in-place operation does",
+    ),
 )
 
 

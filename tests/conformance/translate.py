@@ -68,6 +68,7 @@ class Translator:
 
     def __init__(self) -> None:
         self.pairs: dict[int, tuple] = {}
+        self.memories: dict[tuple, np.ndarray] = {}
 
     def tensor(self, x: torch.Tensor) -> minitorch.Tensor:
         if id(x) not in self.pairs:
@@ -75,7 +76,7 @@ class Translator:
                 raise OutOfScope(f"{x.layout} tensor of {x.dtype}")
             if x.ndim > 64:
                 raise OutOfScope("more dimensions than NumPy has")
-            ours: Any = minitorch.from_numpy(array_of(x))
+            ours: Any = minitorch.from_numpy(array_of(x, self.memories))
             if isinstance(x, torch.nn.Parameter):
                 ours = minitorch.nn.Parameter(ours, requires_grad=False)
             if x.requires_grad:
@@ -139,15 +140,21 @@ def _module(theirs: torch.nn.Module) -> Any:
     return eval(repr(theirs), {kind: named("nn." + kind)})  # repr has every argument of a small module
 
 
-def array_of(x: torch.Tensor) -> np.ndarray:
-    """A copy of the values with the same strides and the same distance to the beginning of memory."""
-    x = x.detach()
-    if x.is_conj() or x.is_neg():
-        x = x.resolve_conj().resolve_neg()
-    if not x.numel() or x.is_contiguous():
+def array_of(x: torch.Tensor, memories: dict | None = None) -> np.ndarray:
+    """A copy of the values with the same strides; what shares memory shares it in the copies too."""
+    x = x.detach().resolve_neg()
+    if not x.numel():
         return x.numpy().copy()
-    memory = torch.empty(0, dtype=x.dtype).set_(x.untyped_storage()).clone()
-    return memory.as_strided(x.shape, x.stride(), x.storage_offset()).numpy()
+    storage = x.untyped_storage()
+    key = (storage.data_ptr(), x.dtype)
+    memories = {} if memories is None else memories
+    if key not in memories:
+        memories[key] = torch.empty(0, dtype=x.dtype).set_(storage).numpy().copy()
+    memory, size = memories[key], x.element_size()
+    strides = [n * size for n in x.stride()]
+    if x.storage_offset() * size + sum((n - 1) * s for n, s in zip(x.shape, strides)) >= memory.nbytes:
+        raise OutOfScope("a tensor that reaches beyond its memory, left by a failed call of PyTorch")
+    return np.ndarray(tuple(x.shape), memory.dtype, memory, x.storage_offset() * size, strides)
 
 
 def translated_function(function: Any) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from minitorch.core.tensor import Tensor
 from minitorch.ops.diagonals import triu_indices
+from minitorch.ops.shape import broadcast_tensors
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between the vectors along ``dim``; norms are at least ``eps``.
+    """The cosine of the angle between the vectors along ``dim``; norms are at least ``eps``.  The two broadcast first.
 
     >>> import minitorch as torch
     >>> torch.nn.functional.cosine_similarity(torch.tensor([1., 0.]), torch.tensor([1., 1.]), dim=0)
     tensor(0.7071)
     """
+    if x1._data.shape != x2._data.shape:
+        x1, x2 = broadcast_tensors(x1, x2)
     return (_unit(x1, dim, eps) * _unit(x2, dim, eps)).sum(dim)
 
 

@@ -156,11 +156,11 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     """:func:`alpha_dropout` of whole channels of (N, C, \\*).
 
     Raises:
-        RuntimeError: fewer than two dimensions.
+        RuntimeError: fewer than two dimensions in training.
     """
     _check("feature_alpha_dropout", input, p, training)
     shape = input._data.shape
-    if len(shape) < 2:
+    if len(shape) < 2 and training:
         raise RuntimeError(
             f"feature_alpha_dropout: Feature dropout requires at least 2 dimensions (N, C) in the input, got {shape}"
         )

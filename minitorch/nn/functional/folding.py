@@ -15,7 +15,7 @@ from minitorch.nn.functional.conv import Ints, Pads, hashable, ntuple
 from minitorch.nn.functional.refusals import require_tensor
 
 
-@op("Im2ColBackward0", kinds="f")
+@op("Im2ColBackward0", kinds="fb")
 def _unfold(input: Array, shapes):
     """Blocks of (N, C, H, W) as columns (N, C · taps, blocks)."""
     g, lib = geometry(*shapes), xp(input)
@@ -30,7 +30,7 @@ def _unfold(input: Array, shapes):
     return columns.reshape(images, channels * g.taps, math.prod(g.out))
 
 
-@op("Col2ImBackward0", kinds="f")
+@op("Col2ImBackward0", kinds="fb")
 def _fold(input: Array, shapes):
     """Columns (N, C · taps, blocks) added where :func:`_unfold` reads them: (N, C, H, W)."""
     g, lib = geometry(*shapes), xp(input)

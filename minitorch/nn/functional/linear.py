@@ -152,5 +152,5 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     first, second = input1.reshape(-1, in1), input2.reshape(-1, in2)
     # (n, out·in1) = input2 @ weight^T, then a row-wise product with input1
     partial = _linear(second, weight.reshape(outputs * in1, in2)).reshape(-1, outputs, in1)
-    out = (partial * first.unsqueeze(1)).sum(2).reshape(*lead, outputs)
+    out = (partial * first.unsqueeze(1)).sum(2, dtype=weight.dtype).reshape(*lead, outputs)
     return out if bias is None else out + bias

@@ -272,13 +272,14 @@ def poisson_nll_loss(
         full: adds Stirling's approximation of ``log(target!)`` for targets above 1.
     """
     reduction = reduction_of(size_average, reduce, reduction)
-    input, target = matched("poisson_nll_loss", input, target)
+    if input.is_floating_point() or target.is_floating_point():
+        input, target = matched("poisson_nll_loss", input, target)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         above = target._data > 1
-        safe = target.masked_fill(wrap(~above), 1.0)
+        safe = target.masked_fill(wrap(~above), 1)
         stirling = safe * safe.log() - safe + (safe * (2 * math.pi)).log() * 0.5
-        loss = loss + stirling * wrap(above.astype(target._data.dtype))
+        loss = loss + stirling * wrap(above.astype(stirling._data.dtype))
     return reduce_tensor(loss, reduction)
 
 
@@ -288,7 +289,7 @@ def gaussian_nll_loss(
     """Minus the log-likelihood of ``target`` under a normal distribution of mean ``input`` and variance ``var``.
 
     Args:
-        var: as the input, or without (or with 1 in) its last dimension, or a number.
+        var: as the input, or with 1 in the place of one dimension, or without the last one, or a number.
         full: adds the constant ``log(2π)/2``.
 
     Raises:
@@ -299,7 +300,8 @@ def gaussian_nll_loss(
     variance: Tensor = var if isinstance(var, Tensor) else wrap(xp(input._data).full((), var, input._data.dtype))
     array = variance._data
     shape, has = input._data.shape, array.shape
-    if has and has != shape and has != shape[:-1] and has != (*shape[:-1], 1):
+    pooled = len(has) == len(shape) and [n for n, m in zip(has, shape) if n != m] == [1]
+    if has and has != shape and has != shape[:-1] and not pooled:
         raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {has} for an input of shape {shape}")
     if (array < 0).any():
         raise ValueError(f"gaussian_nll_loss: var has negative entry/entries, the lowest is {float(array.min())}")

@@ -179,16 +179,18 @@ def multi_margin_loss(
     Shape: (N, C), (N,) or (C,), (); weight (C,).
 
     Raises:
-        ValueError: ``p`` is neither 1 nor 2.
+        ValueError: ``p`` is neither 1 nor 2, or ``weight`` is no vector.
         RuntimeError: other shapes or dtypes, a class number out of range.
     """
     reduction = reduction_of(size_average, reduce, reduction)
     only_tensors("multi_margin_loss", input=input, target=target)
     if p not in (1, 2):
         raise ValueError(f"multi_margin_loss: only p == 1 and p == 2 supported, got {p}")
-    single = input.ndim == 1 and target.ndim == 0
-    if input.ndim == 1:
-        input, target = input.unsqueeze(0), target.reshape(-1)
+    if weight is not None and weight.ndim != 1:
+        raise ValueError(f"multi_margin_loss: weight must be one-dimensional, got {weight.ndim} dimensions")
+    single = input.ndim < 2 and target.ndim == 0
+    if input.ndim < 2:
+        input, target = input.reshape(1, -1), target.reshape(-1)
     x, t = input._data, target._data
     if x.ndim != 2 or t.shape != x.shape[:1]:
         raise RuntimeError(
@@ -227,14 +229,14 @@ def multilabel_margin_loss(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     only_tensors("multilabel_margin_loss", input=input, target=target)
-    single = input.ndim == 1
-    if input._data.shape != target._data.shape or input.ndim not in (1, 2):
+    single = input.ndim < 2
+    if input._data.shape != target._data.shape or input.ndim > 2:
         raise RuntimeError(
             f"multilabel_margin_loss: expected input and target (N, C) or (C,), inconsistent target size: "
             f"{tuple(target.shape)} for input of size: {tuple(input.shape)}"
         )
     if single:
-        input, target = input.unsqueeze(0), target.unsqueeze(0)
+        input, target = input.reshape(1, -1), target.reshape(1, -1)
     x, t = input._data, target._data
     lib, classes = xp(x), x.shape[1]
     _check_labels("multilabel_margin_loss", t, -1, classes)

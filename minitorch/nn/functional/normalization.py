@@ -65,6 +65,8 @@ def batch_norm(
     """
     shape = input._data.shape
     if len(shape) < 2:
+        if shape == (0,):
+            return input.clone()
         raise RuntimeError(f"batch_norm: expected an input of at least 2 dimensions (N, C, ...), got shape {shape}")
     channels = shape[1]
     _check_channels(
@@ -82,7 +84,11 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}: use a larger batch, "
             "or eval() to normalise by the running statistics"
         )
+    if eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     out, statistics = batch_normalise(input, weight, bias, layout_of(view, (0, 2), affine), eps)
+    if not count:
+        return out  # nothing to learn from
     if running_mean is not None:
         _move(running_mean, statistics.mean, momentum)
     if running_var is not None:
@@ -245,6 +251,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     shape = input._data.shape
     if len(shape) < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
+    if not input._data.size:
+        return input
     square = (input * input).reshape(shape[0], 1, shape[1], math.prod(shape[2:]))
     if size < 1:
         raise RuntimeError(f"local_response_norm: size should be greater than zero, got {size}")

@@ -229,8 +229,9 @@ def _softplus_curvature(x: Tensor, beta: float, threshold: float) -> Tensor:
 def _softplus_value(lib: Any, x: Any, beta: float, threshold: float) -> Any:
     scaled = x if beta == 1 else x * beta
     out = _log1p(lib, lib.exp(-abs(scaled)))
-    out *= scaled <= threshold  # above it the function is x itself
-    out += lib.maximum(scaled, 0)
+    linear = scaled > threshold  # there the function is x itself
+    out *= ~linear
+    out += lib.maximum(scaled, 0) if threshold >= 0 else lib.where(linear, scaled, lib.maximum(scaled, 0))
     if beta != 1:
         out /= beta
     return out
