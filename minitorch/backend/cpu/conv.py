@@ -16,8 +16,8 @@ from minitorch.backend.cpu.threads import share
 from minitorch.backend.primitives import conv as primitive
 from minitorch.backend.primitives.conv_geometry import Ints, Pads, conv_output_shape
 
-# Multiplications and additions that are worth waking another thread for: about 50 µs.
-_WORTH_A_THREAD = 4_000_000
+# Multiplications and additions that are worth waking another thread for: some 50 µs.
+_WORTH_A_THREAD = 2_000_000
 
 
 class _Runs(NamedTuple):

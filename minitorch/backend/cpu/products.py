@@ -9,8 +9,8 @@ import numpy as np
 
 from minitorch.backend.cpu.threads import get_num_threads, own_blas, share
 
-# Multiplications and additions that are worth waking another thread for: about 40 µs.
-_WORTH_A_THREAD = 4_000_000
+# Multiplications and additions that are worth waking another thread for: some 40 µs.
+_WORTH_A_THREAD = 2_000_000
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> Any:

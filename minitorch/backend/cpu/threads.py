@@ -1,7 +1,8 @@
 """The threads that share a primitive's work, and BLAS kept to one thread meanwhile: one owner of the cores.
 
-Helpers are Python threads that sleep between tasks.  They pay off because compiled kernels, matrix products and large
-copies all release the interpreter lock; waking one costs some 20 µs, so small work stays where it is.
+Helpers are Python threads.  They pay off because compiled kernels, matrix products and large copies all release the
+interpreter lock.  Waking a sleeping thread takes some 50 µs, so whoever waits watches a counter for a while first;
+after that it sleeps, and another process can have the core.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.quiet import quietly
+
 _num_threads: int | None = None
 
 
@@ -31,34 +34,66 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(number: int) -> None:
-    """Share work between ``number`` threads from now on."""
+    """Share work between ``number`` threads from now on; BLAS too, where it has not been told to keep to one."""
     global _num_threads
     if number < 1:
         raise ValueError(f"set_num_threads: expected a positive number of threads, got {number}")
     _num_threads = number
+    limits = None if _owned else _openblas()
+    if limits is not None:
+        limits[1](number)
+
+
+# Turns of a waiting loop: a thread that waits keeps its core so long, about 200 µs, before it sleeps ...
+_TURNS = 500_000
+# ... unless that was in vain: then somebody else needs the cores, and the next tasks wait asleep.
+_CALM = 100
 
 
 class _Helper:
     """A thread that runs one task at a time and says when it is done, with the exception that ended it if any."""
 
     def __init__(self) -> None:
+        from minitorch.backend.cpu.waiting import changed
+
+        self._changed = changed
         self._tasks: queue.SimpleQueue[tuple[Callable[..., Any], int, int]] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name="minitorch-helper", daemon=True).start()
+        # How many tasks were given out and how many are done.  The queues carry them; the counters are there to be
+        # watched without the interpreter lock.
+        self._given, self._finished = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        self._number = 0
+        self._turns, self._calm = _TURNS, 0
+        threading.Thread(target=quietly().run, args=(self._work,), name="minitorch-helper", daemon=True).start()
 
     def _work(self) -> None:
+        number = 0
         while True:
+            self._changed(self._given, number, self._turns)
             function, first, last = self._tasks.get()
+            number += 1
+            result = None
             try:
                 function(first, last)
-                self._done.put(None)
             except BaseException as error:
-                self._done.put(error)
+                result = error
+            self._done.put(result)
+            del function, result
+            self._finished[0] = number
 
     def start(self, function: Callable[..., Any], first: int, last: int) -> None:
         self._tasks.put((function, first, last))
+        self._number += 1
+        self._given[0] = self._number
 
     def wait(self) -> BaseException | None:
+        in_time = self._changed(self._finished, self._number - 1, self._turns)
+        if self._calm:
+            self._calm -= 1
+            if not self._calm:
+                self._turns = _TURNS
+        elif not in_time:
+            self._turns, self._calm = 0, _CALM
         return self._done.get()
 
 
