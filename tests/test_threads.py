@@ -72,7 +72,7 @@ def test_several_callers_at_once(threads):
     def caller(number):
         for _ in range(50):
             y = np.empty_like(x)
-            threads.share(lambda i, j: np.multiply(x[i:j], number, out=y[i:j]), x.size, 1)
+            threads.share(lambda i, j, y=y: np.multiply(x[i:j], number, out=y[i:j]), x.size, 1)
             if not np.array_equal(y, x * number):
                 wrong.append(number)
 
