@@ -153,7 +153,7 @@ from minitorch.ops.comparison import (
     not_equal,
     signbit,
 )
-from minitorch.ops.conversion import clone
+from minitorch.ops.conversion import clone, fill, fill_, zero_
 from minitorch.ops.cumulative import (
     cummax,
     cummin,
@@ -355,7 +355,16 @@ from minitorch.ops.rounding import (
     trunc,
 )
 from minitorch.ops.scatter_reduce import scatter_reduce
-from minitorch.ops.searching import bincount, bucketize, histc, isin, searchsorted, unique, unique_consecutive
+from minitorch.ops.searching import (
+    bincount,
+    bucketize,
+    histc,
+    isin,
+    searchsorted,
+    unique,
+    unique_consecutive,
+    unravel_index,
+)
 from minitorch.ops.shape import (
     atleast_1d,
     atleast_2d,

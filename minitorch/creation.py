@@ -248,14 +248,9 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
 def _like(input: Tensor, value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     if not isinstance(input, Tensor):
         raise TypeError(f"argument 'input' must be Tensor, not {type(input).__name__}")
-    return _filled(
-        "like",
-        (input._data.shape,),
-        value,
-        input.dtype if dtype is None else dtype,
-        input.device if device is None else device,
-        requires_grad,
-    )
+    dtype = input.dtype if dtype is None else dtype
+    device = input.device if device is None else device
+    return _filled("like", (input._data.shape,), value, dtype, device, requires_grad)
 
 
 def zeros_like(
@@ -313,18 +308,17 @@ def arange(
     kind = dtypes.int64.numpy if dtype is None and integers else numpy_dtype(dtype)
     if not integers and not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"arange: unsupported range: {start} -> {end}")
-    if kind.kind in "iu" and not integers:  # whole numbers are counted; a fraction of the range counts but for int64
+    if kind.kind in "iu" and not integers:  # numbers lose their fractions; but for int64, only once they are counted
         count = math.ceil((end - start) / step) if step and kind.itemsize < 8 else None
         start, end, step = int(start), int(end), int(step)
-        if count is not None:
-            end = start + count * step
+        end = end if count is None else start + count * step
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
         raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: arange({start}, {end}, {step})")
     library = module_on(device)
     if kind.kind in "iu":
-        return finish(library.arange(start, end, step, dtype=np.int64).astype(kind, copy=False), requires_grad)
+        return finish(library.arange(start, end, step, np.int64).astype(kind, copy=False), requires_grad)
     # start + i * step in float64: adding up steps would drift, and the count must be exact
     steps = library.arange(math.ceil((end - start) / step), dtype=np.float64)
     return finish((start + steps * step).astype(kind), requires_grad)

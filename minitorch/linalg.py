@@ -19,10 +19,12 @@ from minitorch.ops.products import linalg_vander as vander
 from minitorch.ops.products import multi_dot, vecdot
 from minitorch.ops.solving import det, inv, matrix_exp, matrix_power, solve, solve_triangular
 from minitorch.ops.solving import linalg_slogdet as slogdet
+from minitorch.ops.unchecked import cholesky_ex, inv_ex, solve_ex
 
 __all__ = [
     "LinAlgError",
     "cholesky",
+    "cholesky_ex",
     "cond",
     "cross",
     "det",
@@ -32,6 +34,7 @@ __all__ = [
     "eigvals",
     "eigvalsh",
     "inv",
+    "inv_ex",
     "lstsq",
     "matmul",
     "matrix_exp",
@@ -44,6 +47,7 @@ __all__ = [
     "qr",
     "slogdet",
     "solve",
+    "solve_ex",
     "solve_triangular",
     "svd",
     "svdvals",

@@ -102,12 +102,14 @@ INPLACE = {
     functions: "exp exp2 expm1 log log2 log10 log1p sigmoid tanh sqrt rsqrt hypot sin cos tan asin acos atan sinh cosh "
     "asinh acosh atanh arcsin arccos arctan arcsinh arccosh arctanh atan2 arctan2 deg2rad rad2deg",
     special_functions: "erf erfc erfinv lgamma digamma mvlgamma sinc logit xlogy",
+    norms: "renorm",
+    properties: "conj_physical",
     comparison: "eq ne lt le gt ge less less_equal greater greater_equal not_equal",
     logic: "logical_not logical_and logical_or logical_xor bitwise_not bitwise_and bitwise_or bitwise_xor "
     "bitwise_left_shift bitwise_right_shift",
 }
 #: view operations that can change the shape of the tensor itself
-RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims"}
+RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims", pieces: "as_strided"}
 PROPERTIES = {
     "T": axes.reversed_axes,
     "mT": axes.matrix_transposed,

@@ -8,6 +8,7 @@ import numpy as np
 
 from minitorch.backend.array_module import to_device, to_host
 from minitorch.core import dtype as dtypes
+from minitorch.core.calls import into
 from minitorch.core.device import as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.grad_mode import state
@@ -145,6 +146,9 @@ def normal(
     generator: Generator | None = None,
     dtype: Any = None,
     device: Any = None,
+    layout: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers with the given mean and standard deviation: numbers with ``size``, or tensors that broadcast.
 
@@ -155,7 +159,8 @@ def normal(
         if (isinstance(value, Tensor) and bool((value < 0).any())) or (not isinstance(value, Tensor) and value < 0):
             raise RuntimeError(f"normal expects std >= 0.0, but found std {value}")
     if size is not None:
-        return randn(size, generator=generator, dtype=dtype, device=device) * std + mean
+        numbers = randn(size, generator=generator, dtype=dtype, device=device) * std + mean
+        return numbers.requires_grad_() if requires_grad else numbers
     shaped = mean * 0 + std * 0 if isinstance(mean, Tensor) or isinstance(std, Tensor) else None
     if shaped is None:
         raise TypeError("normal(): give size=, or a Tensor as mean or std")
@@ -171,12 +176,16 @@ def _bernoulli(input: Array, draws):
 _bernoulli.rules(input=lambda g: g * 0)
 
 
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
+) -> Tensor:
     """1 with the probability that ``input`` (or ``p``) gives, else 0.
 
     Raises:
         RuntimeError: a probability outside [0, 1].
     """
+    if out is not None:
+        return into(out, bernoulli(input, p, generator=generator), "bernoulli")
     if p is not None:
         input = input.detach() * 0 + p
     host = to_host(input._data)
@@ -189,7 +198,12 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
 
 
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Indices drawn with the given weights: (categories) -> (num_samples), (rows, categories) -> (rows, num_samples).
 
@@ -198,6 +212,11 @@ def multinomial(
     Raises:
         RuntimeError: negative, infinite or all-zero weights, or more samples than non-zero weights.
     """
+    if out is not None:
+        indices = multinomial(input, num_samples, replacement, generator=generator)
+        return into(out, indices, "multinomial", same_type=True)
+    if not input.is_floating_point():
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
     weights = to_host(input._data).astype(np.float64)
     if weights.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {weights.ndim}")

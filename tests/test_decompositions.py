@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minitorch
-from minitorch.ops import decompositions, least_squares, matrix_norms, solving
+from minitorch.ops import decompositions, least_squares, matrix_norms, solving, unchecked
 from tests.rows import check, check_numerically, check_refused, floats, public_functions
 
 A = floats(3, 3) + 2 * np.eye(3)
@@ -36,6 +36,15 @@ def symmetric(x):
 
 ROWS = {
     # inverses and systems
+    "inv_ex": (lambda t, x, y: (t.linalg.inv_ex(x), t.linalg.inv_ex(y, check_errors=True)), A, BATCH),
+    "solve_ex": (
+        lambda t, x, b, v: (t.linalg.solve_ex(x, b), t.linalg.solve_ex(x, v), t.linalg.solve_ex(x, b.t(), left=False)),
+        A, B, V,
+    ),
+    "cholesky_ex": (
+        lambda t, x, y: (t.linalg.cholesky_ex(positive(x)), t.linalg.cholesky_ex(positive(y), upper=True)),
+        A, BATCH,
+    ),
     "inv": (lambda t, x, y: (t.linalg.inv(x), t.linalg.inv(y)), A, BATCH),
     "inverse": (lambda t, x: (x.inverse(), t.inverse(x.t())), A),
     "inv of nothing": (lambda t, x: (t.linalg.inv(x), t.det(x), x.logdet()), EMPTY),
@@ -197,8 +206,26 @@ def test_gradients(name):
 
 
 def test_every_function_has_a_row():
-    found = public_functions(decompositions, least_squares, solving, matrix_norms)
+    found = public_functions(decompositions, least_squares, solving, matrix_norms, unchecked)
     assert not found - {name.split()[0] for name in ROWS}
+
+
+def test_failures_are_reported_matrix_by_matrix():
+    stack = minitorch.stack([minitorch.eye(2) * 2, minitorch.tensor([[1.0, 2.0], [2.0, 1.0]]), minitorch.zeros(2, 2)])
+    factor, info = minitorch.linalg.cholesky_ex(stack)
+    assert info.tolist() == [0, 2, 1]
+    assert factor[0].equal(minitorch.eye(2) * 2**0.5)
+    assert factor[1:].isnan().all()
+    inverse, info = minitorch.linalg.inv_ex(stack)
+    assert (info != 0).tolist() == [False, False, True]
+    assert inverse[2].isnan().all()
+    minitorch.testing.assert_close(inverse[:2], minitorch.linalg.inv(stack[:2]))
+    result, info = minitorch.linalg.solve_ex(stack, minitorch.ones(3, 2))
+    assert result.shape == (3, 2)
+    assert (info != 0).tolist() == [False, False, True]
+    for function in (minitorch.linalg.cholesky_ex, minitorch.linalg.inv_ex):
+        with pytest.raises(minitorch.linalg.LinAlgError):
+            function(stack, check_errors=True)
 
 
 def test_every_name_of_the_namespace_is_tested():

@@ -175,7 +175,7 @@ def test_results_are_named_tuples():
     result = minitorch.max(minitorch.tensor([1.0, 3.0]), dim=0)
     assert isinstance(result, tuple)
     assert isinstance(result, minitorch.return_types.max)
-    assert repr(result) == f"torch.return_types.max(\nvalues={result[0]},\nindices={result[1]})"
+    assert repr(result) == f"torch.return_types.max(\nvalues={result[0]!r},\nindices={result[1]!r})"
     assert result.values is result[0]
     again = pickle.loads(pickle.dumps(result))
     assert type(again) is type(result)

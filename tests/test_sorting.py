@@ -140,6 +140,9 @@ ROWS = {
         ),
         VALUES, SORTED,
     ),
+    "unravel_index": (
+        lambda t, i: (t.unravel_index(i, (2, 3, 4)), t.unravel_index(i[0, 0], 7), t.unravel_index(i.int(), (30, 2))), INTS,
+    ),
     "isin": (
         lambda t, i, x: (
             t.isin(i, t.tensor([3, 5])), t.isin(i, 3), t.isin(3, i), t.isin(i, i[0], invert=True),
@@ -195,6 +198,8 @@ REFUSED = {
     "searchsorted sorter": (lambda t, s, v: t.searchsorted(s, v, sorter=t.arange(4)), SORTED, VALUES),
     "bucketize lines": (lambda t, s, v: t.bucketize(v, s), LINES, VALUES),
     "isin of numbers": (lambda t: t.isin(1, 2),),
+    "unravel_index of floats": (lambda t, s: t.unravel_index(s, (9,)), SORTED),
+    "unravel_index negative": (lambda t, i: t.unravel_index(i, (-1, 9)), INTS),
 }  # fmt: skip
 
 

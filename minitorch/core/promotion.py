@@ -97,7 +97,7 @@ def cast(x: Any, dtype: np.dtype) -> Any:
 
 
 def number_of(value: Any, dtype: np.dtype, name: str) -> Any:
-    """A Python number in the range of ``dtype``, for filling memory; a negative one wraps around where there is no sign.
+    """A Python number in the range of ``dtype``, to fill memory with; negative ones wrap around where there is no sign.
 
     Raises:
         RuntimeError: the number is out of range.

@@ -238,6 +238,22 @@ def zero_(self: Tensor) -> Tensor:
     return replace(_zero, "zero_", self)
 
 
+def fill(input: Tensor, value: Any) -> Tensor:
+    """``value`` (a number or a 0-d tensor) in the shape and dtype of ``input``.
+
+    >>> import minitorch as torch
+    >>> torch.fill(torch.zeros(2), 3)
+    tensor([3., 3.])
+    """
+    if isinstance(value, Tensor):
+        if value._data.ndim:
+            raise RuntimeError(
+                f"fill only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions."
+            )
+        return value.to(input.dtype).expand(input._data.shape).clone()
+    return wrap(xp(input._data).full_like(input._data, checked_number(value, input._data.dtype, "fill")))
+
+
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Sets every element to ``value`` (a number or a 0-d tensor), in place.
 

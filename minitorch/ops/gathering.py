@@ -90,9 +90,7 @@ def check_places(input: Tensor, dim: Any, index: Any, name: str, src: Tensor | N
     return dim
 
 
-def gather(
-    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None
-) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """``out[i][j] = input[index[i][j]][j]`` for ``dim=0``, and so on: an element for each of ``index``.
 
     Shape: ``index`` has as many dimensions as ``input`` and is not larger, but for ``dim``; the result has its shape.

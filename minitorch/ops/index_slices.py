@@ -39,7 +39,9 @@ def _index_select(input: Array, index: Array, dim):
 def _index_add(input: Array, index: Array, source: Array, dim, alpha, write):
     out = input if write else input.copy()
     # The primitive is quick where the rows lie behind each other: the dimension goes to the front.
-    add_at(out.swapaxes(0, dim), (index,), (source if alpha == 1 else source * cast(alpha, source.dtype)).swapaxes(0, dim))
+    add_at(
+        out.swapaxes(0, dim), (index,), (source if alpha == 1 else source * cast(alpha, source.dtype)).swapaxes(0, dim)
+    )
     return out
 
 

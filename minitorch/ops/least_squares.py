@@ -141,4 +141,6 @@ def lstsq(A, B, rcond=None, *, driver=None):
         residuals = (gap * gap).sum(-2)
     if driver in ("gelsd", "gelss"):
         values = svdvals(A.detach())
+    if driver == "gels":
+        rank = wrap(lib.empty(0, np.int64))  # taken to be full
     return return_types.linalg_lstsq((solution.squeeze(-1) if vector else solution, residuals, rank, values))

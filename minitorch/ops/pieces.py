@@ -292,9 +292,9 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     tensor([[0, 1, 2],
             [2, 3, 4]])
     """
-    if input._data.ndim == 0:
-        input = input.reshape(1)
     dim = wrap_dim(dimension, input._data.ndim)
+    if input._data.ndim == 0:
+        return narrow(input.reshape(1), 0, 0, size)
     have = input._data.shape[dim]
     if size < 0:
         raise RuntimeError(f"size is {size} but must be >= 0")

@@ -211,8 +211,8 @@ def linalg_vander(x, *, N=None):
     tensor([[1., 2., 4.],
             [1., 3., 9.]])
     """
-    shape = x._data.shape
-    count = (shape[-1] if shape else 1) if N is None else N
+    x = x if x._data.ndim else x.reshape(1)
+    count = x._data.shape[-1] if N is None else N
     if count < 2 and N is not None:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, got {N}.")
     lib, dtype = xp(x._data), x._data.dtype

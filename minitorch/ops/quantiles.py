@@ -174,12 +174,13 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
         raise RuntimeError(
             f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
         )
-    lib = xp(array)
+    lib, movable = xp(array), None
     if isinstance(q, Tensor):
         if q._data.ndim > 1:
             raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, got shape {list(q._data.shape)}")
         if q.dtype is not input.dtype:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor, got {q.dtype}")
+        movable = q if q.requires_grad else None
         q = q._data
     else:
         if not 0 <= q <= 1:
@@ -192,7 +193,7 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
     lines = input.reshape(-1) if dim is None else input.movedim(wrap_dim(dim, array.ndim), -1) if array.ndim else input
     if not lines._data.ndim:
         lines = lines.reshape(1)
-    out = _interpolated(lib, lines, q.reshape(-1), interpolation, ignore_nan)
+    out = _interpolated(lib, lines, q.reshape(-1), interpolation, ignore_nan, movable)
     # (..., q): q comes first, unless it is a single number
     out = out.movedim(-1, 0) if q.ndim else out.squeeze(-1)
     if keepdim and array.ndim:
@@ -202,8 +203,8 @@ def _quantile(name, input, q, dim, keepdim, interpolation, ignore_nan):
     return out
 
 
-def _interpolated(lib, lines, q, interpolation, ignore_nan):
-    """Elements of the sorted lines, or what lies between two of them."""
+def _interpolated(lib, lines, q, interpolation, ignore_nan, movable):
+    """Elements of the sorted lines, or what lies between two of them; ``movable`` is a ``q`` that needs a gradient."""
     ranked = lines.sort(-1).values
     array = ranked._data
     missing = (array != array).sum(axis=-1, keepdims=True)
@@ -224,7 +225,10 @@ def _interpolated(lib, lines, q, interpolation, ignore_nan):
         return low
     weight = lib.full_like(rank, 0.5) if interpolation == "midpoint" else rank - below
     high = ranked.gather(-1, wrap(lib.ceil(rank).astype(np.int64)))
-    return low.lerp(high, wrap(weight.astype(array.dtype)))
+    share = wrap(weight.astype(array.dtype))
+    if movable is not None and interpolation == "linear":
+        share = share + (movable - movable.detach()) * wrap(lib.maximum(last, 0).astype(array.dtype))
+    return low.lerp(high, share)
 
 
 @keywords

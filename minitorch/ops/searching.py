@@ -9,7 +9,7 @@ import numpy as np
 
 from minitorch.backend import array_module as xp
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.ops.dims import wrap_dim
+from minitorch.ops.dims import shape_arguments, wrap_dim
 from minitorch.ops.keywords import keywords
 from minitorch.ops.sorting import stable_order
 
@@ -274,3 +274,26 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     a, b = (x._data if isinstance(x, Tensor) else lib.asarray(x) for x in (elements, test_elements))
     found = lib.isin(a, b, assume_unique=assume_unique, invert=invert)
     return wrap(lib.asarray(found).reshape(a.shape))
+
+
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
+    """The coordinates, in a tensor of the given shape, of elements counted through the whole: one tensor a dimension.
+
+    Raises:
+        TypeError: ``indices`` are not integers.
+        ValueError: a size is not positive.
+
+    >>> import minitorch as torch
+    >>> torch.unravel_index(torch.tensor([0, 5]), (2, 3))
+    (tensor([0, 1]), tensor([0, 2]))
+    """
+    if indices._data.dtype.kind not in "iu":
+        raise TypeError(f"unravel_index: expected 'indices' to be an integer tensor, got {indices.dtype}")
+    sizes = shape_arguments((shape,) if not isinstance(shape, Tensor) else (shape.tolist(),))
+    if min(sizes, default=1) < 1:
+        raise ValueError(f"unravel_index: 'shape' must have positive values, got {list(sizes)}")
+    rest, coordinates = indices._data.astype(np.int64), []
+    for size in reversed(sizes):
+        coordinates.append(wrap(rest % size))
+        rest = rest // size
+    return tuple(coordinates[::-1])

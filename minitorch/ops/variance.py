@@ -210,9 +210,9 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     count = x._data.shape[1]
     weights = None
     if fweights is not None:
-        weights = _weights("fweights", fweights, count, "iu").to(x.dtype)
+        weights = _weights("fweights", fweights, count, "iu")
     if aweights is not None:
-        given = _weights("aweights", aweights, count, "f").to(x.dtype)
+        given = _weights("aweights", aweights, count, "f")
         weights = given if weights is None else weights * given
     if weights is None:
         x, freedom = x - x.mean(1, keepdim=True), count - correction
@@ -225,7 +225,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     # too few observations divide by zero
     freedom = freedom.clamp(min=0) if isinstance(freedom, Tensor) else float(max(freedom, 0))
     out = x @ weighted.mT / freedom
-    return out.squeeze() if array.ndim < 2 else out
+    return out.squeeze()
 
 
 def corrcoef(input):

@@ -17,8 +17,8 @@ KNOWN = (
     (
         "addbmm",
         "* 1 inplace | * 3 inplace | * 4 inplace | * 5 inplace",
-        "addbmm_ of PyTorch gives a tensor that would have to broadcast the shape of the result; ours refuses, as every "
-        "other in-place operation does",
+        "addbmm_ of PyTorch gives a tensor that would have to broadcast the shape of the result; ours refuses, as "
+        "every other in-place operation does",
     ),
 )
 
