@@ -103,7 +103,8 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The weights of each layer and direction."""
-        return [[self._parameters[name] for name in names] for names in self._names]  # type: ignore[misc]
+        own = self._parameters  # parametrized weights are not there: they are computed
+        return [[own[name] if name in own else getattr(self, name) for name in names] for names in self._names]  # type: ignore[misc]
 
     @property
     def _flat_weights(self) -> list[Parameter]:
