@@ -282,6 +282,8 @@ def matrix_exp(A):
     array, lib = A._data, xp(A._data)
     if array.size == 0:
         return A.clone()
+    if array.dtype == np.float32:
+        return matrix_exp(A.double()).float()  # squaring again and again loses digits
     norm = float(lib.abs(array).sum(axis=-2).max())
     halvings = max(0, int(np.ceil(np.log2(norm / _PADE_RADIUS)))) if np.isfinite(norm) and norm > 0 else 0
     one = wrap(lib.eye(array.shape[-1], dtype=array.dtype))

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 import minitorch
+from tests.conformance.common import Report, describe, expect_same_class, flat, loud, seed, spread
 from tests.conformance.compare import Different, compare, tolerances
-from tests.conformance.operations import Report, describe, expect_same_class, flat, loud, seed, spread
 from tests.conformance.translate import OutOfScope, Translator, array_of, named
 
 DTYPES = (torch.float64, torch.float32)

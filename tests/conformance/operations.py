@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 import minitorch
+from tests.conformance.common import Report, describe, expect_same_class, flat, loud, seed, spread
 from tests.conformance.compare import Different, compare, tolerances
+from tests.conformance.precision import as_exact, in_double
 from tests.conformance.scope import FREE_ORDER, FREE_SIGNS, RANDOM, ops_in_scope
 from tests.conformance.translate import TEST_MODULES, Missing, OutOfScope, Translator, named, translated_function
 
 DTYPES = (torch.float64, torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool)
-
-
-@dataclass
-class Report:
-    """What came of an operation.  ``failures`` maps ``"float64 3 gradient"`` to what was different."""
-
-    name: str
-    passed: int = 0
-    total: int = 0
-    second_passed: int = 0
-    second_total: int = 0
-    errors_passed: int = 0
-    errors_total: int = 0
-    out_of_scope: int = 0
-    failures: dict[str, str] = field(default_factory=dict)
 
 
 def full_name(info: Any) -> str:
@@ -45,13 +29,6 @@ def operations() -> dict[str, Any]:
     return {full_name(info): info for info in op_db if ops_in_scope(info)}
 
 
-def seed() -> None:
-    torch.manual_seed(0)
-    minitorch.manual_seed(0)
-    random.seed(0)
-    np.random.seed(0)
-
-
 def ours_for(info: Any) -> Callable:
     """Our counterpart of ``info.op``."""
     module = getattr(info.op, "__module__", None) or ""
@@ -61,14 +38,6 @@ def ours_for(info: Any) -> Callable:
         return named(info.name)
     except Missing:
         return translated_function(info.op)
-
-
-def spread(items: list, count: int | None) -> list[tuple[int, Any]]:
-    """``count`` of them with their positions, from the whole range."""
-    numbered = list(enumerate(items))
-    if count is None or len(items) <= count:
-        return numbered
-    return [numbered[i * (len(items) - 1) // (count - 1)] for i in range(count)]
 
 
 def run(info: Any, count: int | None = None) -> Report:
@@ -135,25 +104,17 @@ def _run_sample(report: Report, info: Any, dtype: torch.dtype, index: int, sampl
             report.failures[f"{label} second"] = describe(error)
 
 
-def describe(error: Exception) -> str:
-    """One line that says what went wrong."""
-    if isinstance(error, Different):
-        return str(error)
-    if isinstance(error, Missing):
-        return f"missing: {error}"
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
-
-
 class Trial:
     """One sample, on both sides."""
 
     def __init__(self, info: Any, dtype: torch.dtype, sample: Any):
-        self.info, self.sample = info, sample
+        self.info, self.sample, self.dtype = info, sample, dtype
         self.tolerance = tolerances(info, dtype)
         self.random = info.name in RANDOM or sample.kwargs.get("dropout_p", 0) > 0
         if info.name == "nn.functional.multi_head_attention_forward":
             self.random = 0.5 in [x for x in sample.args if type(x) is float]
         self.ours: Any = None
+        self.rounded: list = []  # our results, if they are those of PyTorch but for rounding
         self.function: Any = None
         self.translate = Translator()
         self.input, self.args, self.kwargs = map(self.translate, (sample.input, sample.args, sample.kwargs))
@@ -175,7 +136,20 @@ class Trial:
             self.ours = self.function(self.input, *self.args, **self.kwargs)
         if any(isinstance(t, torch.Tensor) and t.is_complex() for t in flat(self.theirs)):
             raise OutOfScope("a complex result")
-        self.check(self.ours, self.theirs)
+        try:
+            self.check(self.ours, self.theirs)
+        except Different as difference:
+            if not str(difference).startswith("value") or not self._rounds_well():
+                raise
+            self.rounded = [torch.from_numpy(t.detach().numpy()) for t in flat(self.ours)]
+
+    def _rounds_well(self) -> bool:
+        """Whether a float32 result is only rounded differently, and not worse than PyTorch's."""
+        if self.dtype is not torch.float32:
+            return False
+        input, args, kwargs = in_double((self.sample.input, self.sample.args, self.sample.kwargs), {})
+        exact = self.info.op(input, *args, **kwargs)
+        return as_exact(flat(self.ours), flat(self.theirs), flat(exact))
 
     def check(self, ours: Any, theirs: Any) -> None:
         """Compares results, as far as they are determined."""
@@ -207,7 +181,11 @@ class Trial:
         if not isinstance(self.sample.input, torch.Tensor):
             return
         method = named(f"Tensor.{name}")
-        self.check(method(self.input, *self.args, **self.kwargs), self.theirs)
+        result = method(self.input, *self.args, **self.kwargs)
+        if self.rounded:
+            compare(flat(result), self.rounded, self.tolerance, strict=False)
+        else:
+            self.check(result, self.theirs)
 
     def inplace(self) -> None:
         """The variant that changes its input; both sides must take it, or refuse it with the same class."""
@@ -225,6 +203,8 @@ class Trial:
                 expect_same_class(raised, lambda: ours(input, *self.args, **self.kwargs))
                 return
             result = ours(input, *self.args, **self.kwargs)
+            if self.rounded:
+                (expected,) = (changed,) = self.rounded
             compare(result, expected, self.tolerance, not self.random)
             compare(input, changed, self.tolerance, not self.random)
 
@@ -276,9 +256,27 @@ class Trial:
                         create_graph=self.has_second,
                         allow_unused=True,
                     )
-            self._compare_gradients(found, expected)
+            try:
+                self._compare_gradients(found, expected)
+            except Different:
+                if not self._gradients_round_well(found, expected, weights):
+                    raise
             self.gradients = found, expected
         return self.gradients
+
+    def _gradients_round_well(self, found: Any, expected: Any, weights: list) -> bool:
+        if self.dtype is not torch.float32:
+            return False
+        pairs: dict[int, tuple] = {}
+        s, wrapper = self.sample, self.info.gradcheck_wrapper
+        input, args, kwargs = in_double((s.input, s.args, s.kwargs), pairs)
+        results = flat(s.output_process_fn_grad(wrapper(self.info.op, input, *args, **kwargs)))
+        results = [r for r in results if isinstance(r, torch.Tensor) and r.requires_grad]
+        exact = torch.autograd.grad(
+            results, [pairs[id(a)][1] for a, _ in self.leaves], [w.double() for w in weights], allow_unused=True
+        )
+        kept = [(a, b, c) for a, b, c in zip(found, expected, exact) if b is not None]
+        return as_exact([a for a, _, _ in kept], [b for _, b, _ in kept], [c for _, _, c in kept])
 
     def _outputs(self) -> tuple[list, list]:
         """The results to differentiate, as the database says: through its wrapper, and what it keeps of them."""
@@ -308,37 +306,6 @@ class Trial:
                 continue
             size = float(b.detach().abs().nan_to_num(0, 0, 0).max()) if b.numel() else 0.0
             compare(a.detach(), b.detach(), (rtol, atol * max(1.0, size)))
-
-
-def flat(result: Any) -> list:
-    if isinstance(result, (tuple, list)):
-        return [leaf for part in result for leaf in flat(part)]
-    return [result]
-
-
-class loud(warnings.catch_warnings):
-    """NumPy's warnings are errors: users must not see them."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("error", RuntimeWarning)
-
-
-def expect_same_class(raised: BaseException, call: Callable) -> None:
-    """``call`` raises the class of ``raised``, or one derived from it.
-
-    Raises:
-        Different: it raises another, or returns.
-    """
-    try:
-        call()
-    except Exception as error:
-        names = {c.__name__ for c in type(error).__mro__}
-        expected = type(raised).__name__.strip("_")
-        if isinstance(error, type(raised)) or expected in names:
-            return
-        raise Different(f"raises {describe(error)}, PyTorch {describe(raised)}") from error  # type: ignore[arg-type]
-    raise Different(f"returns, PyTorch raises {describe(raised)}")  # type: ignore[arg-type]
 
 
 def _run_error(report: Report, info: Any, index: int, sample: Any) -> None:

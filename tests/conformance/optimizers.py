@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 import minitorch
+from tests.conformance.common import Report, describe, expect_same_class, seed, spread
 from tests.conformance.compare import Different, compare
-from tests.conformance.operations import Report, describe, expect_same_class, seed, spread
 from tests.conformance.translate import OutOfScope, Translator, named
 
 STEPS = 50
