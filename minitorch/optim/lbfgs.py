@@ -13,6 +13,7 @@ from minitorch.core.node import bump_version
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.optim.line_search import Point, strong_wolfe
 from minitorch.optim.optimizer import Optimizer
+from minitorch.optim.per_parameter import refuse_below_zero
 
 _LISTS = ("old_dirs", "old_stps", "ro", "al")
 
@@ -63,10 +64,7 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        if not lr >= 0.0:
-            raise ValueError(f"Invalid learning rate: {lr}")
+        refuse_below_zero({"learning rate": lr})
         defaults = {
             "lr": lr,
             "max_iter": max_iter,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,6 @@ class PerParameter(Optimizer):
 
     A subclass names the state arrays of a parameter's shape in ``_buffers`` and defines ``_update``.
     """
-
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        lr = defaults["lr"]
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
-        super().__init__(params, defaults)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Changes the parameters by one step along their gradients; those without a gradient are passed over.
@@ -168,9 +162,17 @@ def _number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def refuse_several(name: str, value: Any) -> None:
+    """Raises ValueError for a tensor that is not of one element, before its truth is asked for."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        name = "lr" if name == "learning rate" else name
+        raise ValueError(f"Tensor {name} must be 1-element")
+
+
 def refuse_below_zero(options: dict[str, Any]) -> None:
-    """Raises ValueError for the first of the named options that is less than zero or NaN."""
+    """Raises ValueError for the first of the named options that is less than zero, NaN, or several numbers."""
     for name, value in options.items():
+        refuse_several(name, value)
         if not value >= 0.0:
             raise ValueError(f"Invalid {name}: {value}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.optim_steps import sgd_step
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.optim.per_parameter import PerParameter
+from minitorch.optim.per_parameter import PerParameter, refuse_several
 
 
 class SGD(PerParameter):
@@ -59,6 +59,7 @@ class SGD(PerParameter):
         fused: bool | None = None,
     ) -> None:
         for name, value in (("learning rate", lr), ("momentum value", momentum), ("weight_decay value", weight_decay)):
+            refuse_several(name, value)
             if value < 0.0:
                 raise ValueError(f"Invalid {name}: {value}")
         if nesterov and (momentum <= 0 or dampening != 0):
