@@ -62,6 +62,18 @@ def test_gradients_without_pytorch():
     )
 
 
+def test_single_precision_keeps_the_share_of_one_frame():
+    x = np.random.default_rng(2).normal(size=(50, 3, 15)) * 9
+    rest = [minitorch.tensor(v) for v in (np.arange(90).reshape(3, 30) % 14 + 1, [50, 50, 50], [30, 25, 20])]
+    gradients = []
+    for dtype in (minitorch.float32, minitorch.float64):
+        log_probs = minitorch.tensor(x, dtype=minitorch.float32).log_softmax(2).to(dtype).requires_grad_()
+        loss = minitorch.nn.functional.ctc_loss(log_probs, *rest, reduction="sum")
+        gradients += minitorch.autograd.grad(loss, log_probs)
+    assert gradients[0].dtype is minitorch.float32
+    np.testing.assert_allclose(gradients[0].numpy(), gradients[1].numpy(), 1e-6, 1e-6)
+
+
 def test_all_alignments_by_hand():
     p = np.random.default_rng(1).dirichlet(np.ones(3), 5)
     target = [1, 2, 2]

@@ -71,20 +71,20 @@ def _backward(emitted: Any, task: Labelling) -> Any:
 def _ctc_loss(log_probs: Array, task, zero_infinity):
     """(T, N, C) -> (N,)."""
     lib = xp(log_probs)
-    x = log_probs.astype(np.float32) if log_probs.dtype.itemsize == 2 else log_probs
-    batch = x.shape[1]
+    batch = log_probs.shape[1]
     rows = lib.arange(batch)
-    if len(x):
-        emitted = x[:, rows[:, None], task.places]
+    if len(log_probs):
+        # In float64: next to sums over all frames float32 would keep four digits of what one frame adds.
+        emitted = log_probs[:, rows[:, None], task.places].astype(np.float64, copy=False)
         alpha = _forward(emitted, task)
         last = alpha[lib.maximum(task.frames - 1, 0), rows]
         ends = last[rows, 2 * task.labels], last[rows, lib.maximum(2 * task.labels - 1, 0)]
         total = lib.where(task.labels > 0, lib.logaddexp(*ends), ends[0])
     else:
         emitted = alpha = None
-        total = lib.zeros(batch, x.dtype)
+        total = lib.zeros(batch, np.float64)
     # no frames: certain for no labels, impossible for some
-    total = lib.where(task.frames > 0, total, lib.where(task.labels > 0, -math.inf, 0)).astype(x.dtype)
+    total = lib.where(task.frames > 0, total, lib.where(task.labels > 0, -math.inf, 0))
     loss = -total
     shown = lib.where(loss == math.inf, 0, loss) if zero_infinity else loss
     return shown.astype(log_probs.dtype, copy=False), (emitted, alpha, loss)
@@ -106,7 +106,7 @@ def _ctc_grad(g: Array, log_probs: Array, task, zero_infinity, kept):
     lib.exp(shares, out=shares)
     index = (lib.arange(batch)[:, None] * classes + task.places).reshape(-1)
     by_class = segment_add(shares.reshape(length, -1).T, index, batch * classes)
-    out = lib.exp(log_probs.astype(shares.dtype, copy=False))
+    out = lib.exp(log_probs.astype(np.float32) if log_probs.dtype.itemsize == 2 else log_probs)
     out -= by_class.reshape(batch, classes, length).transpose(2, 0, 1)
     out *= g[:, None]
     out[lib.arange(length)[:, None] >= task.frames] = 0
