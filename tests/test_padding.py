@@ -75,6 +75,10 @@ REFUSED = {
     "replicate of nothing": (lambda t, x: f(t).pad(x[:, :, :0], (1, 1), mode="replicate"), X1),
     "replicate cuts all": (lambda t, x: f(t).pad(x, (-3, -3), mode="replicate"), X1),
     "floats": (lambda t, x: f(t).pad(x, (1.5, 1)), X1),
+    **{
+        f"CircularPad{dims}d of {ndim}D": (lambda t, x, dims=dims: getattr(t.nn, f"CircularPad{dims}d")(1)(x), x)
+        for dims, ndim, x in ((1, 4, X2), (2, 5, X3), (3, 3, X1))
+    },
     "a list": (lambda t: f(t).pad([1.0], (1, 1)),),
 }
 

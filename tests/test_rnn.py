@@ -321,6 +321,11 @@ BAD_INPUT = [
     (lambda m: m.nn.LSTMCell(3, 4), lambda m, cell: cell(m.zeros(2, 3), m.zeros(2, 4)), "tuple of two Tensors"),
     (lambda m: m.nn.GRUCell(3, 4), lambda m, cell: cell(m.zeros(2, 3), m.zeros(3, 4)), r"hidden0 of shape \(2, 4\)"),
     (lambda m: m.nn.RNNCell(3, 4), lambda m, cell: cell(m.zeros(2, 3), m.zeros(2, 5)), r"got \(2, 5\)"),
+    (
+        lambda m: m.nn.RNNCell(3, 4),
+        lambda m, cell: cell(m.zeros(2, 3), m.zeros(2, 1, 1, 4)),
+        "Expected hidden0 to be 1D or 2D, got 4D",
+    ),
 ]
 
 
@@ -342,6 +347,8 @@ BAD_ARGUMENTS = [
     ("LSTM", (3, 4), {"proj_size": -1}),
     ("LSTM", (3, 4.0), {}),
     ("LSTM", (3, 0), {}),
+    ("RNN", (0, 4), {}),
+    ("GRU", (-1, 4), {}),
     ("RNN", (3, 4), {"nonlinearity": "sine"}),
     ("GRU", (3, 4), {"unheard_of": 1}),
 ]

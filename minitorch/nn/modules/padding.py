@@ -124,9 +124,21 @@ class ReplicationPad3d(_ReplicationPad):
 
 
 class _CircularPad(_Pad):
-    """Continues the last dimensions from their other end."""
+    """Continues the last dimensions from their other end.
+
+    Raises:
+        ValueError: an input that is neither a batch nor a single sample.
+    """
 
     mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input._data.ndim not in (self.dims + 1, self.dims + 2):
+            raise ValueError(
+                f"{type(self).__name__}: expected {self.dims + 1}D or {self.dims + 2}D input (got {input._data.ndim}D "
+                "input)"
+            )
+        return super().forward(input)
 
 
 class CircularPad1d(_CircularPad):

@@ -230,10 +230,9 @@ def _check_arguments(input_size: int, hidden_size: int, num_layers: int, dropout
     for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
         if not isinstance(size, int):
             raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
-    if num_layers <= 0:
-        raise ValueError("num_layers must be greater than zero")
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        if size <= 0:
+            raise ValueError(f"{name} must be greater than zero, got {size}")
     if not 0 <= float(dropout) <= 1:
         raise ValueError(
             f"dropout should be a number in range [0, 1] representing the probability of an element being zeroed, got "

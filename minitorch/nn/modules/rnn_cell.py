@@ -22,7 +22,7 @@ class RNNCellBase(Module):
     Shape: input (N, input_size) or (input_size,), states (N, hidden_size) or (hidden_size,); zeros if left out.
 
     Raises:
-        ValueError: an input with another number of dimensions.
+        ValueError: an input or a state with another number of dimensions.
         RuntimeError: other sizes or dtypes.
     """
 
@@ -62,6 +62,8 @@ class RNNCellBase(Module):
         if states is None:
             states = [creation.zeros(wanted, dtype=input.dtype, device=input.device)] * self.states
         for k, state in enumerate(states):
+            if state._data.ndim not in (1, 2):
+                raise ValueError(f"{self._title()}: Expected hidden{k} to be 1D or 2D, got {state._data.ndim}D instead")
             if state._data.shape != wanted:
                 raise RuntimeError(f"{self._title()}: expected hidden{k} of shape {wanted}, got {tuple(state.shape)}")
         weights = [self.weight_ih, self.weight_hh]
