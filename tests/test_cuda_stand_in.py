@@ -283,7 +283,9 @@ def test_memory_in_use() -> None:
     assert cuda.memory_allocated("cuda:1") >= 4096 and z.is_cuda
     free, total = cuda.mem_get_info()
     assert 0 < free <= total
+    lazy = nn.LazyLinear(3)  # without memory as yet
     net = nn.Linear(50, 60).cuda()
+    assert lazy.has_uninitialized_params()
     assert "Linear.weight of shape [60, 50], float32" in cuda.memory_summary() and net.weight.is_cuda
 
 

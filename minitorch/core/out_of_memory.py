@@ -24,10 +24,13 @@ def size_text(size: float) -> str:
 def _owners() -> dict[int, str]:
     """The names of parameters and buffers, by the identity of their arrays."""
     from minitorch.nn.modules.module import Module
+    from minitorch.nn.parameter import is_lazy
 
     names: dict[int, str] = {}
     for module in (thing for thing in gc.get_objects() if issubclass(type(thing), Module)):
         for name, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            if is_lazy(tensor):  # it has no memory yet
+                continue
             names.setdefault(id(tensor._data), f"{type(module).__name__}.{name}")
             if tensor._grad is not None:
                 names.setdefault(id(tensor._grad._data), f"{type(module).__name__}.{name}.grad")
@@ -37,11 +40,12 @@ def _owners() -> dict[int, str]:
 def largest_tensors(index: int | None = None, count: int = 5) -> list[str]:
     """One line for each of the tensors that hold most memory of GPU ``index`` (default: of any), largest first."""
     from minitorch.core.tensor import Tensor
+    from minitorch.nn.parameter import is_lazy
 
     library = cupy()
     held: dict[int, Any] = {}
     for thing in gc.get_objects():
-        if issubclass(type(thing), Tensor):  # isinstance() would ask dead proxies
+        if issubclass(type(thing), Tensor) and not is_lazy(thing):  # isinstance() would ask dead proxies
             array = getattr(thing, "_data", None)
             if isinstance(array, library.ndarray) and index in (None, array.device.id):
                 held[id(array)] = array
