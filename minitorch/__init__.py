@@ -5,6 +5,7 @@ import minitorch as torch
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
@@ -354,7 +355,7 @@ from minitorch.ops.rounding import (
     sign,
     trunc,
 )
-from minitorch.ops.scatter_reduce import scatter_reduce
+from minitorch.ops.scatter_reduce import index_reduce, scatter_reduce
 from minitorch.ops.searching import (
     bincount,
     bucketize,
@@ -447,14 +448,25 @@ short, int, long = int16, int32, int64
 #: in an index, a new dimension
 newaxis = None
 
+_MODULES = ("distributions", "func", "testing")
+#: functions whose modules are not imported before they are asked for
+_SELDOM = {
+    "gradient": "differences",
+    "histogram": "histograms",
+    "histogramdd": "histograms",
+    "lu": "lu",
+    "lu_solve": "lu",
+    "lu_unpack": "lu",
+}
+
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """Modules that few programs need, when they are asked for; the reason, where there is no such name."""
-        if name in ("distributions", "func", "testing"):
-            from importlib import import_module
-
+        """What few programs need, when it is asked for; the reason, where there is no such name."""
+        if name in _MODULES:
             return import_module(f"{__name__}.{name}")
+        if name in _SELDOM:
+            return getattr(import_module(f"{__name__}.ops.{_SELDOM[name]}"), name)
         from minitorch.missing import explain
 
         raise explain(__name__, name)

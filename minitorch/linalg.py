@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from minitorch.core.tensor import Tensor
 from minitorch.ops.decompositions import cholesky as _cholesky
 from minitorch.ops.decompositions import eigh, eigvalsh, svdvals
@@ -95,3 +98,25 @@ def eigvals(A: Tensor) -> Tensor:
         RuntimeError: always; it names what to use instead.
     """
     raise _complex("eigvals")
+
+
+#: functions whose modules are not imported before they are asked for: (module, name there)
+_SELDOM = {
+    "lu": ("lu", "linalg_lu"),
+    "lu_factor": ("lu", "lu_factor"),
+    "lu_factor_ex": ("lu", "lu_factor_ex"),
+    "lu_solve": ("lu", "linalg_lu_solve"),
+    "tensorinv": ("tensor_systems", "tensorinv"),
+    "tensorsolve": ("tensor_systems", "tensorsolve"),
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """What few programs need, when it is asked for; the reason, where there is no such name."""
+        if name in _SELDOM:
+            module, there = _SELDOM[name]
+            return getattr(import_module(f"minitorch.ops.{module}"), there)
+        from minitorch.missing import explain
+
+        raise explain(__name__, name)

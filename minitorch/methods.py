@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from minitorch import creation, legacy, sampling, storage
 from minitorch.core.binding import operator_of, swapped
 from minitorch.core.inplace import inplace, reshaped_inplace
@@ -78,7 +80,7 @@ METHODS = {
     rearranging: "flip fliplr flipud rot90 roll repeat tile repeat_interleave",
     indexing: "index_put index_put_",
     gathering: "gather take_along_dim scatter scatter_ scatter_add scatter_add_",
-    scatter_reduce: "scatter_reduce scatter_reduce_",
+    scatter_reduce: "index_reduce index_reduce_ scatter_reduce scatter_reduce_",
     index_slices: "index_select index_add index_add_ index_copy index_copy_ index_fill index_fill_ take put put_",
     properties: "size dim ndimension numel nelement element_size get_device is_floating_point is_complex is_signed "
     "is_same_size is_nonzero is_pinned is_shared is_contiguous contiguous stride storage_offset data_ptr "
@@ -110,6 +112,14 @@ INPLACE = {
 }
 #: view operations that can change the shape of the tensor itself
 RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims", pieces: "as_strided"}
+
+
+def _histograms() -> Any:
+    from minitorch.ops import histograms  # few programs need it
+
+    return histograms
+
+
 PROPERTIES = {
     "T": axes.reversed_axes,
     "mT": axes.matrix_transposed,
@@ -127,6 +137,7 @@ OPERATORS = {
     "__getitem__": indexing.getitem,
     "__setitem__": indexing.setitem,
     "__matmul__": linalg.matmul,
+    "histogram": lambda self, *args, **kwargs: _histograms().histogram(self, *args, **kwargs),
     "polygamma": special_functions.polygamma_method,
     "polygamma_": inplace(special_functions.polygamma_method, "polygamma_"),
     "__neg__": elementwise.neg,

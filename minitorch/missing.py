@@ -20,6 +20,9 @@ REASONS = {
     "per_channel_*",
     "NumPy's elements are those that tensors have": "float8* float4* uint1 uint2 uint3 uint4 uint5 uint6 uint7 int1 "
     "int2 int3 int4 int5 int6 int7 bits*",
+    "symmetric systems go to linalg.solve, positive definite ones to cholesky_solve": "ldl_factor ldl_factor_ex "
+    "ldl_solve",
+    "products of reflections are what linalg.qr returns": "householder_product geqrf orgqr ormqr",
     "there are GPUs by CUDA alone": "xpu mps mtia miopen* is_vulkan_available",
     "operators are Python functions, without a registry": "_C library classes overrides DispatchKey*",
 }

@@ -18,9 +18,7 @@ class Constraint:
         is_discrete: whether what passes is countable.
     """
 
-    def __init__(
-        self, text: str, test: Callable[[Any], Any], event_dim: int = 0, is_discrete: bool = False
-    ) -> None:
+    def __init__(self, text: str, test: Callable[[Any], Any], event_dim: int = 0, is_discrete: bool = False) -> None:
         self.text, self.check, self.event_dim, self.is_discrete = text, test, event_dim, is_discrete
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from minitorch.backend.primitives.scatter import index_put_add, index_put_reduce
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
+from minitorch.ops.dims import wrap_dim
 from minitorch.ops.gathering import _gather, _scatter_add, _scatter_value, check_places, places, tensor_argument
 from minitorch.ops.indexing import corner
 from minitorch.ops.masking import _where
@@ -156,3 +157,53 @@ def _reduced(input: Tensor, index: Tensor, src: Tensor, dim: int, reduce: str, i
 
 
 scatter_reduce_ = inplace(scatter_reduce)
+
+
+def index_reduce(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """``input`` where each slice along ``dim`` that ``index`` names is reduced with those of ``source`` sent there.
+
+    Args:
+        index: (n,), for each slice of ``source`` the place in ``input``.
+        reduce: ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``.
+        include_self: whether the slice of ``input`` takes part.
+
+    Raises:
+        RuntimeError: other reductions, types or shapes.
+        IndexError: an index is out of range, or ``index`` is no vector.
+
+    >>> import minitorch as torch
+    >>> torch.ones(2).index_reduce(0, torch.tensor([0, 0]), torch.tensor([3., 2.]), "prod")
+    tensor([6., 1.])
+    """
+    name = "index_reduce_()"
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+    if index.ndim > 1:
+        raise IndexError(f"{name}: Index is supposed to be a vector, but got dim: {index.ndim}")
+    if index.dtype.numpy not in (np.int32, np.int64):
+        raise RuntimeError(f"{name}: Expected dtype int32/int64 for index but got: {index.dtype}")
+    if source.dtype is not input.dtype:
+        raise RuntimeError(f"{name}: self ({input.dtype}) and source ({source.dtype}) must have the same scalar type")
+    axis, shape = wrap_dim(dim, input.ndim), input.shape
+    if not shape:
+        input, source = reshape(input, 1), reshape(source, 1)
+    index = reshape(index, -1)
+    if source.ndim != input.ndim or source.shape[axis] != len(index):
+        raise RuntimeError(
+            f"{name}: Number of indices ({len(index)}) should be equal to source.size(dim), "
+            f"got source of shape {list(source.shape)}, dim: {axis}"
+        )
+    if [*source.shape[:axis], *source.shape[axis + 1 :]] != [*input.shape[:axis], *input.shape[axis + 1 :]]:
+        raise RuntimeError(
+            f"{name}: source tensor shape must match self tensor shape, excluding the specified dimension. "
+            f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
+        )
+    if len(index) and not bool(((index >= 0) & (index < input.shape[axis])).all()):
+        raise IndexError(f"{name}: index out of range: places are 0 to {input.shape[axis] - 1}")
+    everywhere = index.long().reshape(-1, *[1] * (input.ndim - axis - 1)).expand(source.shape)
+    return reshape(_reduced(input, everywhere, source, axis, reduce, include_self), shape)
+
+
+index_reduce_ = inplace(index_reduce)
