@@ -123,10 +123,11 @@ def aminmax(input, *, dim=None, keepdim=False):
     """
     array = input._data
     axes = reduced_axes(dim, array.ndim)
-    if array.size == 0 and (dim is None or array.shape[axes[0]] == 0):
+    if array.size == 0 and dim is None:
         raise RuntimeError(
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
         )
+    check_not_empty("aminmax", array, axes, True)
     return return_types.aminmax((_amin(input, axes, keepdim), _amax(input, axes, keepdim)))
 
 

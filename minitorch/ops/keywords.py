@@ -45,4 +45,4 @@ def _write(out: Any, result: Any, name: str) -> Any:
         return into(out, result, name)
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
         raise TypeError(f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, got {type(out).__name__}")
-    return type(result)([into(o, r, name) for o, r in zip(out, result)])
+    return type(result)([into(o, r, name, same_type=True) for o, r in zip(out, result)])

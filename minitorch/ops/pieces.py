@@ -32,6 +32,10 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     tensor([1, 2, 3])
     """
     dim = _dim_of(input, dim, "narrow")
+    if isinstance(start, Tensor) and (start._data.ndim or start._data.dtype.kind not in "iu"):
+        raise RuntimeError(
+            f"narrow(): start must be an 0-dim integral Tensor, got {start.dtype}, {start.ndim} dimensions"
+        )
     size, start = input._data.shape[dim], start.__index__()
     if length < 0:
         raise RuntimeError(f"narrow(): length must be non-negative, got {length}.")

@@ -99,13 +99,15 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     Without ``dims``, the tensor is shifted as if it were flat.
 
     Raises:
-        RuntimeError: unequal numbers of shifts and dims.
+        RuntimeError: no shifts, or unequal numbers of shifts and dims.
 
     >>> import minitorch as torch
     >>> torch.arange(4).roll(1)
     tensor([3, 0, 1, 2])
     """
     by = shape_arguments((shifts,))
+    if not by:
+        raise RuntimeError("roll: `shifts` required")
     along = () if dims is None else shape_arguments((dims,))
     if not along and len(by) == 1:
         return _roll(input, by[0], None)

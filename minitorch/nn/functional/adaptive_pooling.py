@@ -61,11 +61,14 @@ def _target_size(name: str, dims: int, input: Any, output_size: Any) -> Ints:
 
     Raises:
         TypeError: ``input`` is no Tensor, or a size is no integer.
+        ValueError: the input has no more dimensions than ``output_size`` names.
         RuntimeError: the input has another number of dimensions or an empty one, or sizes are negative or too many.
         NotImplementedError: the input is not of floating point.
     """
     require_tensor(input, name)
     shape = input._data.shape
+    if isinstance(output_size, (tuple, list)) and len(shape) <= len(output_size) > 1:
+        raise ValueError(f"{name} got input of shape {shape}: Input dimension should be at least {dims + 1}")
     if len(shape) not in (dims + 1, dims + 2) or 0 in shape[1:]:
         raise RuntimeError(
             f"{name} got input of shape {shape}: expected {dims + 1} or {dims + 2} dimensions, none of them empty"

@@ -108,7 +108,7 @@ def _arguments(
             f"(N, C, {letters})"
         )
     out = primitive.pool_output_shape(shape[-dims:], kernels, strides, pads, dilations, ceil_mode)
-    if min(out) < 1 or 0 in shape[1:]:
+    if min(out) < 1 or 0 in shape[-1 - dims :]:
         raise RuntimeError(
             f"{name} got input of shape {shape}: with kernel_size={kernels}, stride={strides} the output's spatial "
             f"size would be {out}, which is too small; use a smaller window or fewer layers that shrink the input"

@@ -92,6 +92,33 @@ def _resized(input: Any, ways: list[tuple]) -> Any:
     return lib.ascontiguousarray(out, input.dtype)
 
 
+def _resized_bytes(input: Any, ways: list[tuple]) -> Any:
+    """:func:`_resized` of uint8 in integers, one axis after the other from the last on, each rounded to a byte.
+
+    Weights are integers of 15 bits, as in Pillow's and PyTorch's resampling of images.
+    """
+    lib, out = xp(input), input
+    for axis in range(input.ndim - 1, input.ndim - 1 - len(ways), -1):
+        taps = _joined(_taps(*ways[axis - input.ndim]))
+        bits = 15 - math.frexp(max(float(weight.max()) for _, weight in taps))[1]
+        total, shape = lib.int32(1 << (bits - 1)), (-1, *[1] * (input.ndim - axis - 1))
+        for index, weight in taps:
+            whole = lib.asarray(np.trunc(weight * (1 << bits) + np.copysign(0.5, weight)).astype(np.int32))
+            total = total + lib.take(out, lib.asarray(index), axis=axis) * whole.reshape(shape)
+        out = lib.clip(total >> bits, 0, 255).astype(np.uint8)
+    return out
+
+
+def _joined(taps: tuple) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Taps that meet in one element at the border, with one weight for it."""
+    weights = [weight.copy() for _, weight in taps]
+    for i in range(len(taps) - 1, 0, -1):
+        meet = taps[i][0] == taps[i - 1][0]
+        weights[i - 1] += np.where(meet, weights[i], 0)
+        weights[i][meet] = 0
+    return [(index, weight) for (index, _), weight in zip(taps, weights)]
+
+
 def _back(g: Any, ways: list[tuple]) -> Any:
     """The transpose of :func:`_resized`."""
     lib, out = xp(g), g.astype(compute_dtype(g.dtype), copy=False)
@@ -111,7 +138,10 @@ def _declare(name: str) -> Any:
     @op(f"Upsample{name}Backward0")
     def resize(input: Array, sizes, kind, align_corners, scales):
         spatial = input.shape[input.ndim - len(sizes) :]
-        return _resized(input, _ways(spatial, sizes, kind, align_corners, scales, input.dtype))
+        ways = _ways(spatial, sizes, kind, align_corners, scales, input.dtype)
+        if input.dtype == np.uint8 and not kind.startswith("nearest"):
+            return _resized_bytes(input, ways)
+        return _resized(input, ways)
 
     resize.rules(
         input=lambda g, input_shape, sizes, kind, align_corners, scales: _grad(
@@ -258,7 +288,7 @@ def interpolate(
         )
     if mode == "area":
         return adaptive_avg_pool(dims, input, sizes)
-    if dtype.kind != "f" and not (dtype == np.uint8 and kind.startswith("nearest")):
+    if dtype.kind != "f" and not (dtype == np.uint8 and (dims == 2 or kind.startswith("nearest"))):
         refuse_dtype(f"interpolate {mode}", input)
     if kind == "nearest":
         factors = _whole_factors(tuple(_ways(shape[2:], sizes, kind, False, scales, dtype)))
