@@ -24,6 +24,7 @@ REASONS = {
     "ldl_solve",
     "products of reflections are what linalg.qr returns": "householder_product geqrf orgqr ormqr",
     "there are GPUs by CUDA alone": "xpu mps mtia miopen* is_vulkan_available",
+    "these are parts of other functions": "cudnn_* mkldnn_* fbgemm_* native_* batch_norm_* sym_* Sym*",
     "operators are Python functions, without a registry": "_C library classes overrides DispatchKey*",
 }
 #: modules that have what PyTorch also has at the top
