@@ -10,6 +10,7 @@ import numpy as np
 from minitorch.backend.cpu.optim_kernels import adam, sgd
 from minitorch.backend.cpu.threads import share
 
+_float32 = np.dtype(np.float32)
 # Elements that are worth waking another thread for.
 _LEAST = 1 << 16
 
@@ -18,13 +19,13 @@ def _flat(param: np.ndarray, *arrays: Any) -> list[Any] | None:
     """The arrays with one dimension, or ``None`` if they are not all contiguous, of one kind, and float32 or
     float64."""
     dtype = param.dtype
-    if dtype != np.float32 and dtype != np.float64:
+    if dtype is not _float32 and dtype != np.float64:
         return None
     flat: list[Any] = []
     for array in (param, *arrays):
         if array is None:
             flat.append(None)
-        elif array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable and array.shape == param.shape:
+        elif array.dtype is dtype and array.flags.carray and array.shape == param.shape:
             flat.append(array.reshape(-1))
         else:
             return None
