@@ -1,5 +1,8 @@
 """The mathematics of layers as functions, without state."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from minitorch.nn.functional.activation import (
     celu,
     celu_,
@@ -113,3 +116,13 @@ from minitorch.nn.functional.resizing import interpolate, upsample, upsample_bil
 from minitorch.nn.functional.softmax import gumbel_softmax, log_softmax, softmax, softmin
 from minitorch.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from minitorch.nn.functional.vision import channel_shuffle, pixel_shuffle, pixel_unshuffle
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """What few programs need, when it is asked for; the reason, where there is no such name."""
+        if name in ("fractional_max_pool2d", "fractional_max_pool3d"):
+            return getattr(import_module(f"{__name__}.fractional_pooling"), name)
+        from minitorch.missing import explain
+
+        raise explain(__name__, name)
