@@ -197,6 +197,10 @@ def bernoulli(
     return _bernoulli(input, to_device(draws, input.device.ordinal))
 
 
+#: up to so many comparisons are made at once, where each row would be searched
+_AT_ONCE = 1 << 18
+
+
 def multinomial(
     input: Tensor,
     num_samples: int,
@@ -232,9 +236,13 @@ def multinomial(
         edges = np.cumsum(weights, axis=-1)
         draws = rng.random((*weights.shape[:-1], num_samples)) * edges[..., -1:]
         rows = np.atleast_2d(edges)
-        found = [np.searchsorted(e, d, side="right") for e, d in zip(rows, np.atleast_2d(draws))]
+        columns = np.atleast_2d(draws)
+        if rows.size * num_samples <= _AT_ONCE:
+            found = (rows[:, None, :] <= columns[:, :, None]).sum(-1)
+        else:
+            found = np.array([np.searchsorted(e, d, side="right") for e, d in zip(rows, columns)])
         last = rows.shape[1] - 1 - np.argmax(np.diff(rows, axis=1, prepend=0)[:, ::-1] > 0, axis=1)
-        picked = np.minimum(np.array(found), last[:, None]).reshape(draws.shape)
+        picked = np.minimum(found, last[:, None]).reshape(draws.shape)
     else:
         if (positive < num_samples).any():
             raise RuntimeError(

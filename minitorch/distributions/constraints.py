@@ -67,10 +67,14 @@ def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     )
 
 
+def _is_whole(value: Any) -> Any:
+    return value % 1 == 0 if value.is_floating_point() else True
+
+
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     return Constraint(
         f"IntegerInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
-        lambda value: (value % 1 == 0) & (value >= lower_bound) & (value <= upper_bound),
+        lambda value: (value >= lower_bound) & (value <= upper_bound) & _is_whole(value),
         is_discrete=True,
     )
 
@@ -93,7 +97,7 @@ positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)
 unit_interval = interval(0.0, 1.0)
 boolean = Constraint("Boolean()", lambda value: (value == 0) | (value == 1), is_discrete=True)
-nonnegative_integer = Constraint("IntegerGreaterThan(lower_bound=0)", lambda v: (v % 1 == 0) & (v >= 0), 0, True)
+nonnegative_integer = Constraint("IntegerGreaterThan(lower_bound=0)", lambda v: (v >= 0) & _is_whole(v), 0, True)
 real_vector = _of_vectors(real, "IndependentConstraint(Real(), 1)")
 simplex = Constraint("Simplex()", lambda v: (v >= 0).all(-1) & ((v.sum(-1) - 1).abs() < 1e-6), 1)
 one_hot = Constraint("OneHot()", lambda v: ((v == 0) | (v == 1)).all(-1) & (v.sum(-1) == 1), 1, True)

@@ -15,7 +15,7 @@ from minitorch.distributions.base import Distribution, broadcast_all, size_of
 from minitorch.nn.functional import binary_cross_entropy_with_logits
 from minitorch.ops.gathering import gather
 from minitorch.ops.shape import broadcast_tensors
-from minitorch.ops.softmax import logsumexp, softmax
+from minitorch.ops.softmax import log_softmax
 from minitorch.sampling import bernoulli, multinomial
 
 
@@ -129,7 +129,7 @@ class Categorical(Distribution):
         if logits is None:
             value = self.probs = value / value.sum(-1, keepdim=True)
         else:
-            value = self.logits = value - logsumexp(value, -1, keepdim=True)
+            value = self.logits = log_softmax(value, -1)
         self._num_events = value.shape[-1]
         super().__init__(value.shape[:-1], validate_args=validate_args)
 
@@ -146,7 +146,7 @@ class Categorical(Distribution):
     @cached_property
     def probs(self) -> Tensor:
         """The probabilities."""
-        return softmax(self.logits, -1)
+        return self.logits.exp()
 
     @property
     def param_shape(self) -> Any:
@@ -180,8 +180,14 @@ class Categorical(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        value, logits = broadcast_tensors(value.long().unsqueeze(-1), self.logits)
-        return gather(logits, -1, value[..., :1]).squeeze(-1)
+        return self._picked(value.long())
+
+    def _picked(self, index: Tensor) -> Tensor:
+        logits, places = self.logits, index.unsqueeze(-1)
+        if index.shape != self._batch_shape:
+            places, logits = broadcast_tensors(places, logits)
+            places = places[..., :1]
+        return gather(logits, -1, places).squeeze(-1)
 
     def entropy(self) -> Tensor:
         return -(self.logits.clamp(min=finfo(self.logits.dtype).min) * self.probs).sum(-1)
@@ -229,9 +235,7 @@ class OneHotCategorical(Categorical):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        index = value.max(-1)[1]
-        index, logits = broadcast_tensors(index.unsqueeze(-1), self.logits)
-        return gather(logits, -1, index[..., :1]).squeeze(-1)
+        return self._picked(value.argmax(-1))
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         return self._one_hot(super().enumerate_support(expand))
