@@ -311,3 +311,14 @@ def test_policy_gradient_step() -> None:
         loss.backward()
         optimizer.step()
     assert minitorch.softmax(logits, 0)[1] > 0.8
+
+
+def test_modules_have_pytorchs_names() -> None:
+    torch = pytest.importorskip("torch")
+    from importlib import import_module
+
+    for name in minitorch.distributions.__all__:
+        place = getattr(torch.distributions, name).__module__.replace("torch.", "minitorch.", 1)
+        assert getattr(import_module(place), name) is getattr(minitorch.distributions, name)
+    with pytest.raises(AttributeError, match="not in minitorch"):
+        minitorch.distributions.Poisson

@@ -7,7 +7,7 @@ from typing import Any
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor
 from minitorch.distributions import constraints
-from minitorch.distributions.base import Distribution, size_of
+from minitorch.distributions.distribution import Distribution, size_of
 
 
 def sum_rightmost(value: Tensor, dims: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 from minitorch.core.tensor import Tensor
 from minitorch.distributions import constraints
-from minitorch.distributions.base import Distribution
+from minitorch.distributions.distribution import Distribution
 from minitorch.ops.decompositions import cholesky
 from minitorch.ops.shape import broadcast_shapes
 from minitorch.ops.solving import cholesky_inverse, inv, solve_triangular

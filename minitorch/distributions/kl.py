@@ -7,13 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from minitorch.core.tensor import Tensor
-from minitorch.distributions.base import Distribution
-from minitorch.distributions.beta import Beta, Dirichlet
-from minitorch.distributions.discrete import Bernoulli, Categorical
-from minitorch.distributions.gamma import Exponential, Gamma
+from minitorch.distributions.bernoulli import Bernoulli
+from minitorch.distributions.beta import Beta
+from minitorch.distributions.categorical import Categorical
+from minitorch.distributions.dirichlet import Dirichlet
+from minitorch.distributions.distribution import Distribution
+from minitorch.distributions.exponential import Exponential
+from minitorch.distributions.gamma import Gamma
 from minitorch.distributions.independent import Independent, sum_rightmost
-from minitorch.distributions.location_scale import Laplace, Normal, Uniform
+from minitorch.distributions.laplace import Laplace
 from minitorch.distributions.multivariate_normal import MultivariateNormal, half_logdet, squared_distance
+from minitorch.distributions.normal import Normal
+from minitorch.distributions.uniform import Uniform
 from minitorch.ops.masking import where
 from minitorch.ops.solving import solve_triangular
 from minitorch.ops.special_functions import digamma, lgamma
