@@ -232,7 +232,8 @@ def test_independent() -> None:
         d = library.distributions.Independent(base, 1)
         results.append((d.log_prob(library.zeros(3, dtype=library.float64)), d.entropy(), d.mean, d.stddev))
         results[-1] += (library.distributions.kl_divergence(d, d.expand((4, 2))),)
-        assert d.rsample((2,)).shape == (2, 2, 3)
+        assert d.has_rsample and d.rsample((2,)).shape == d.sample((2,)).shape == (2, 2, 3)
+        assert not d.support.check(library.tensor([[1.0, float("nan"), 0.0]])).any()
         assert repr(d) == "Independent(Normal(loc: torch.Size([2, 3]), scale: torch.Size([2, 3])), 1)"
     for a, b in zip(*results):
         close(a, b)
@@ -267,6 +268,11 @@ def test_numbers_as_parameters() -> None:
         (lambda d, t: d.Exponential(1.0).log_prob(t.tensor(-1.0)), "support"),
         (lambda d, t: d.Categorical(t.ones(3)).log_prob(t.tensor(3)), "support"),
         (lambda d, t: d.Dirichlet(t.ones(3)).log_prob(t.ones(3)), "support"),
+        (lambda d, t: d.Dirichlet(t.ones(3)).log_prob(t.ones(2)), "event shape"),
+        (lambda d, t: d.Dirichlet(t.tensor(1.0)), "one-dimensional"),
+        (lambda d, t: d.MultivariateNormal(t.tensor(1.0), t.eye(1)), "one-dimensional"),
+        (lambda d, t: d.MultivariateNormal(t.ones(1), t.ones(1)), "two-dimensional"),
+        (lambda d, t: d.kl_divergence(*(d.MultivariateNormal(t.zeros(n), t.eye(n)) for n in (1, 2))), "shapes"),
     ],
 )
 def test_bad_arguments(make: Any, match: str) -> None:

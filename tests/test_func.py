@@ -183,6 +183,7 @@ def test_random_numbers_in_batches() -> None:
     assert first.unique().numel() == 1
     assert minitorch.func.vmap(lambda v: v + minitorch.rand(()), randomness="different")(x).unique().numel() == 3
     minitorch.rand(1)
+    assert minitorch.func.vmap(lambda v: v + minitorch.rand(()), randomness="same")(x).unique().numel() == 1
     assert minitorch.func.vmap(lambda v: v + 1)(x).tolist() == [1.0] * 3
 
 

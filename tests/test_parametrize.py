@@ -250,6 +250,53 @@ def test_a_refused_parametrization_changes_nothing() -> None:
     assert layer.weight is weight and minitorch.equal(weight, values) and type(layer) is minitorch.nn.Linear
 
 
+def test_inverses_that_do_not_fit() -> None:
+    class Inverse(minitorch.nn.Module):
+        def __init__(self, function: Any) -> None:
+            super().__init__()
+            self.function = function
+
+        def forward(self, *parts: Any) -> Any:
+            return parts[0].float()
+
+        def right_inverse(self, x: Any) -> Any:
+            return self.function(x)
+
+    def unknown(x: Any) -> Any:
+        raise NotImplementedError
+
+    layer = minitorch.nn.Linear(2, 2)
+    for function, match in ((lambda x: x.double(), "dtype"), (lambda x: (x, 3), "sequence of Tensors")):
+        with pytest.raises(ValueError, match=match):
+            parametrize.register_parametrization(layer, "weight", Inverse(function))
+    parametrize.register_parametrization(layer, "weight", Inverse(unknown))
+    for function, match in ((lambda x: (x, x), "must return a tensor"), (lambda x: x.double(), "dtype")):
+        with pytest.raises(ValueError, match=match):
+            parametrize.register_parametrization(layer, "weight", Inverse(function))
+    with pytest.raises(ValueError, match="must return a tensor"):
+        parametrize.register_parametrization(layer, "weight", Number())
+    assert len(layer.parametrizations.weight) == 1
+    with pytest.raises(ValueError, match="one or more"):
+        parametrize.ParametrizationList([], layer.bias)
+
+
+def test_a_shape_that_changes_is_assigned_to() -> None:
+    class Rows(minitorch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.repeat(2, 1)
+
+        def right_inverse(self, x: Any) -> Any:
+            return x[: len(x) // 2].clone()
+
+    layer = minitorch.nn.Linear(3, 4)
+    parametrize.register_parametrization(layer, "weight", Rows(), unsafe=True)
+    assert layer.parametrizations.weight.original.shape == (2, 3) and layer.weight.shape == (4, 3)
+    layer.weight = minitorch.ones(6, 3)
+    assert layer.weight.shape == (6, 3)
+    with pytest.raises(ValueError, match="float64"):
+        layer.weight = minitorch.ones(6, 3, dtype=minitorch.float64)
+
+
 @pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
 def test_hooks_are_removed() -> None:
     utils, x = minitorch.nn.utils, minitorch.ones(1, 2)
