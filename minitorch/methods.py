@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from minitorch import creation, legacy, sampling, storage
@@ -114,10 +115,14 @@ INPLACE = {
 RESHAPED = {shape: "squeeze unsqueeze", axes: "t transpose swapaxes swapdims", pieces: "as_strided"}
 
 
-def _histograms() -> Any:
-    from minitorch.ops import histograms  # few programs need it
+def _seldom(module: str, name: str) -> Any:
+    """A method whose module is not imported before it is called."""
 
-    return histograms
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(f"minitorch.ops.{module}"), name)(self, *args, **kwargs)
+
+    method.__name__ = name
+    return method
 
 
 PROPERTIES = {
@@ -137,7 +142,9 @@ OPERATORS = {
     "__getitem__": indexing.getitem,
     "__setitem__": indexing.setitem,
     "__matmul__": linalg.matmul,
-    "histogram": lambda self, *args, **kwargs: _histograms().histogram(self, *args, **kwargs),
+    "histogram": _seldom("histograms", "histogram"),
+    "lu": _seldom("lu", "lu"),
+    "lu_solve": _seldom("lu", "lu_solve"),
     "polygamma": special_functions.polygamma_method,
     "polygamma_": inplace(special_functions.polygamma_method, "polygamma_"),
     "__neg__": elementwise.neg,

@@ -56,6 +56,7 @@ linalg_lstsq = _result("linalg_lstsq", "solution", "residuals", "rank", "singula
 linalg_lu = _result("linalg_lu", "P", "L", "U")
 linalg_lu_factor = _result("linalg_lu_factor", "LU", "pivots")
 linalg_lu_factor_ex = _result("linalg_lu_factor_ex", "LU", "pivots", "info")
+_lu_with_info = _result("_lu_with_info", "LU", "pivots", "info")
 lu_unpack = _result("lu_unpack", "P", "L", "U")
 histogram = _result("histogram", "hist", "bin_edges")
 histogramdd = _result("histogramdd", "hist", "bin_edges")

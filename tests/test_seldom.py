@@ -87,7 +87,7 @@ for _reduce in ("prod", "mean", "amax", "amin"):
     )  # fmt: skip
 ROWS["index_reduce of a number"] = (lambda t, x: t.index_reduce(x[0], 0, t.tensor(0), x[1], "prod"), V)
 #: rows whose gradients PyTorch does not have, and those where draws of a slope are not smooth
-NO_SECOND = ("index_reduce", "histogram")
+NO_SECOND = ("index_reduce a", "histogram")
 
 
 @pytest.mark.filterwarnings("ignore:.*is in beta:UserWarning")
@@ -97,7 +97,10 @@ def test_same_as_pytorch(name: str) -> None:
     check(function, *inputs, second=not name.startswith(NO_SECOND), tolerance=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name.startswith(("gradient", "lu", "tensor"))])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in ROWS if name.startswith(("gradient", "lu", "tensor", "index_reduce prod", "index_reduce mean"))],
+)
 def test_gradients_by_differences(name: str) -> None:
     function, *inputs = ROWS[name]
     if inputs[0].dtype.kind == "f" and name not in ("lu_factor_ex",):
@@ -186,6 +189,8 @@ def test_the_older_name_of_lu_factor() -> None:
     with pytest.warns(UserWarning, match="deprecated"):
         solved = minitorch.lu_solve(x, LU, pivots)
     assert minitorch.allclose(solved, minitorch.eye(3, dtype=x.dtype), atol=1e-12)
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert minitorch.equal(x.lu_solve(*x.lu()), solved)
 
 
 def test_what_is_left_out_says_why() -> None:

@@ -99,9 +99,10 @@ def histogramdd(
         weights = weight._data.reshape(-1)
     hist = _count(lib, points, edges, weights).astype(array.dtype)
     if density:
-        hist = hist / hist.sum()
-        for d, edge in enumerate(edges):
-            hist = hist / lib.diff(edge).reshape(-1, *[1] * (dims - d - 1))
+        with np.errstate(all="ignore"):  # of nothing it is NaN
+            hist = hist / hist.sum()
+            for d, edge in enumerate(edges):
+                hist = hist / lib.diff(edge).reshape(-1, *[1] * (dims - d - 1))
     return return_types.histogramdd((wrap(hist.astype(array.dtype)), tuple(wrap(edge) for edge in edges)))
 
 

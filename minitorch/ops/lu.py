@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -23,7 +24,7 @@ def _eliminate(a: Any) -> tuple[Any, Any]:
     A step for each column, for all matrices of a stack at once (Golub and Van Loan, Matrix Computations, 3.4).
     """
     lib = xp(a)
-    stack = a.reshape(-1, *a.shape[-2:]).astype(a.dtype, copy=True)
+    stack = a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:]).astype(a.dtype, copy=True)
     count, m, n = stack.shape
     steps, every = min(m, n), lib.arange(count)
     order = lib.broadcast_to(lib.arange(m), (count, m)).copy()
@@ -152,7 +153,7 @@ def _packed(name: str, A: Tensor, pivot: bool, check_errors: bool) -> tuple:
 def _order_of(pivots: Tensor, m: int) -> Any:
     """The order of the rows that exchanges lead to."""
     lib, exchanged = xp(pivots._data), pivots._data.astype(np.int64) - 1
-    flat = exchanged.reshape(-1, exchanged.shape[-1])
+    flat = exchanged.reshape(math.prod(exchanged.shape[:-1]), exchanged.shape[-1])
     order = lib.broadcast_to(lib.arange(m), (len(flat), m)).copy()
     every = lib.arange(len(flat))
     for k in range(flat.shape[1]):
@@ -207,4 +208,5 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """The older name of :func:`minitorch.linalg.lu_factor`, or of ``lu_factor_ex`` with ``get_infos``."""
     warnings.warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex", stacklevel=2)
-    return tuple(_packed("torch.lu", A, pivot, not get_infos)[: 3 if get_infos else 2])
+    packed = _packed("torch.lu", A, pivot, not get_infos)
+    return return_types._lu_with_info(packed) if get_infos else packed[:2]

@@ -64,32 +64,36 @@ def _product(input: Array, index: Array, src: Array, dim):
     return index_put_reduce(input.copy(), places(index, dim), src, "multiply")
 
 
-def _others(input: Tensor, index: Tensor, src: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """For each place the product of its factors that are not 0, and how many are."""
-    zero_input, zero_src = input._data == 0, src._data == 0
-    product = _product(_where(wrap(zero_input), 1, input), index, _where(wrap(zero_src), 1, src), dim)
-    zeros = zero_input.astype(np.int64)
-    index_put_add(zeros, places(index._data, dim), zero_src.astype(np.int64))
-    return product, wrap(zeros)
+def _others(input: Tensor, index: Tensor, src: Tensor, dim: int) -> tuple[Tensor, Tensor, Any]:
+    """For each place the product of its factors that are not 0, the sum of those that are, and how many they are."""
+    zero_input, zero_src = wrap(input._data == 0), wrap(src._data == 0)
+    product = _product(_where(zero_input, 1, input), index, _where(zero_src, 1, src), dim)
+    total = _scatter_add(_where(zero_input, input, 0), index, _where(zero_src, src, 0), dim, False)
+    zeros = zero_input._data.astype(np.int64)
+    index_put_add(zeros, places(index._data, dim), zero_src._data.astype(np.int64))
+    return product, total, zeros
 
 
-def _factor_grad(g: Tensor, factor: Tensor, product: Tensor, zeros: Any) -> Tensor:
-    """The derivative by one factor: the product of all others."""
-    zero = factor._data == 0
-    others = _where(wrap(zero), product, product / _where(wrap(zero), 1, factor))
-    return g * _where(wrap(zeros - zero == 0), others, 0)
+def _factor_grad(g: Tensor, factor: Tensor, product: Tensor, total: Tensor, zeros: Any) -> Tensor:
+    """The derivative by one factor: the product of all others.
+
+    If one of them is 0 the derivative is 0, but not its own derivative by that one: the sum of zeros stands for it.
+    """
+    zero = wrap(factor._data == 0)
+    other_zeros = zeros - zero._data
+    others = _where(zero, product, product / _where(zero, 1, factor))
+    other_zero = _where(wrap(other_zeros == 1), total - _where(zero, factor, 0), 0)
+    return g * others * _where(wrap(other_zeros == 0), 1, other_zero)
 
 
 def _product_input_grad(g: Tensor, input: Tensor, index: Tensor, src: Tensor, dim: int) -> Tensor:
-    product, zeros = _others(input, index, src, dim)
-    return _factor_grad(g, input, product, zeros._data)
+    return _factor_grad(g, input, *_others(input, index, src, dim))
 
 
 def _product_src_grad(g: Tensor, input: Tensor, index: Tensor, src: Tensor, dim: int) -> Tensor:
-    product, zeros = _others(input, index, src, dim)
-    return _factor_grad(
-        _gather(g, index, dim), src, _gather(product, index, dim), zeros._data[places(index._data, dim)]
-    )
+    product, total, zeros = _others(input, index, src, dim)
+    there = zeros[places(index._data, dim)]
+    return _factor_grad(_gather(g, index, dim), src, _gather(product, index, dim), _gather(total, index, dim), there)
 
 
 _product.rules(
