@@ -7,36 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
 from pathlib import Path
-from typing import Any
 
 from tests.conformance.known import KNOWN, known
 from tests.conformance.scope import OUT_OF_SCOPE
-from tests.conformance.suite import RECORDED, runners
-
-_todo: dict[str, Any] = {}
-
-
-def _run(task: tuple) -> Any:
-    import torch
-
-    torch.set_num_threads(1)
-    if not _todo:
-        _todo.update(runners())
-    name, count = task
-    return _todo[name](count)
-
-
-def run_all(names: list[str], count: int | None, processes: int) -> list:
-    """The reports of all names, in their order."""
-    tasks = [(name, count) for name in names]
-    if processes == 1 or len(tasks) < 2:
-        return [_run(task) for task in tasks]
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        return pool.map(_run, tasks, chunksize=1)
+from tests.conformance.suite import RECORDED, run_all, runners
 
 
 def _group(name: str) -> str:
