@@ -61,6 +61,10 @@ ROWS = {
         ),
         A, B,
     ),
+    "solve_triangular of one matrix for all": (
+        lambda t, x, b: (t.linalg.solve_triangular(x, b, upper=True), t.cholesky_solve(b, x.tril())),
+        A + np.zeros((3, 1, 1)), A + 1,
+    ),
     "cholesky_solve": (
         lambda t, x, b: (
             t.cholesky_solve(b, t.linalg.cholesky(positive(x))),
@@ -250,6 +254,8 @@ REFUSED = {
     "det not square": (lambda t, x: t.det(x), TALL),
     "det of integers": (lambda t, x: t.det(x), INTS),
     "slogdet vector": (lambda t, x: t.slogdet(x), V),
+    "solve_triangular of a vector": (lambda t, x, v: t.linalg.solve_triangular(x, v, upper=True), A, V),
+    "matrix_power of a fraction": (lambda t, x: x.matrix_power(1.5), A),
     "matrix_power not square": (lambda t, x: x.matrix_power(2), TALL),
     "matrix_power singular": (lambda t, x: x.matrix_power(-1), np.ones((2, 2))),
     "matrix_exp not square": (lambda t, x: x.matrix_exp(), TALL),

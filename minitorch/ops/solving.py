@@ -80,20 +80,21 @@ def solve(A, B, *, left=True):
     """
     check_matrices("linalg.solve", A, square=True)
     a, b = A._data.shape, B._data.shape
-    vector = len(b) == 1 or (len(b) == len(a) - 1 and b == a[:-1])
-    if vector:
-        B, left = B.unsqueeze(-1), True
-        b = B._data.shape
-    check_matrices("linalg.solve", A, B)
-    rows = b[-2] if left else b[-1]
-    if rows != a[-1]:
+    if len(b) == 1 or (len(b) == len(a) - 1 and b == a[:-1]):
+        return _solve_matrices("linalg.solve", A, B.unsqueeze(-1), True).squeeze(-1)
+    return _solve_matrices("linalg.solve", A, B, left)
+
+
+def _solve_matrices(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:
+    check_matrices(name, A, B)
+    a, b = A._data.shape, B._data.shape
+    if (b[-2] if left else b[-1]) != a[-1]:
         raise RuntimeError(
-            f"linalg.solve: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B "
+            f"{name}: Incompatible shapes of A and B for the equation {'AX' if left else 'XA'} = B "
             f"({a[-2]}x{a[-1]} and {b[-2]}x{b[-1]})"
         )
     A, B = _same_batch(A, B)
-    X = _solve(A, B) if left else _solve(A.mT, B.mT).mT
-    return X.squeeze(-1) if vector else X
+    return _solve(A, B) if left else _solve(A.mT, B.mT).mT
 
 
 def _same_batch(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +109,7 @@ def _same_batch(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     """:func:`solve` for a triangular ``A``: the upper or the lower one; nothing else of it is looked at.
 
-    ``unitriangular`` takes the diagonal for 1.
+    ``unitriangular`` takes the diagonal for 1.  ``B`` is of matrices: of at least two dimensions.
 
     Raises: as :func:`solve`.
     """
@@ -116,7 +117,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     triangle = A.triu(int(unitriangular)) if upper else A.tril(-int(unitriangular))
     if unitriangular:
         triangle = triangle + wrap(xp(A._data).eye(A._data.shape[-1], dtype=A._data.dtype))
-    return solve(triangle, B, left=left)
+    return _solve_matrices("linalg.solve_triangular", triangle, B, left)
 
 
 @keywords
@@ -236,6 +237,7 @@ def matrix_power(A, n):
     """Each matrix multiplied ``n`` times by itself, or its inverse ``-n`` times.
 
     Raises:
+        TypeError: ``n`` is not an int.
         LinAlgError: ``n`` is negative and a matrix is singular.
 
     >>> import minitorch as torch
@@ -243,6 +245,8 @@ def matrix_power(A, n):
     tensor([[1., 5.],
             [0., 1.]])
     """
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"linalg.matrix_power: n must be int, not {type(n).__name__}")
     check_matrices("linalg.matrix_power", A, square=True, integers=n >= 0)
     if n == 0:
         lib, shape = xp(A._data), A._data.shape
