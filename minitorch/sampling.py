@@ -8,13 +8,13 @@ import numpy as np
 
 from minitorch.backend.array_module import to_device, to_host
 from minitorch.core import dtype as dtypes
-from minitorch.core.calls import into
 from minitorch.core.device import as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.grad_mode import state
 from minitorch.core.inplace import refuse_leaf, set_history, write
 from minitorch.core.node import bump_version
 from minitorch.core.op import Array, op
+from minitorch.core.out_argument import into
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.creation import finish
 from minitorch.ops.dims import shape_arguments

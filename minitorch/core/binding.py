@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from minitorch.core.calls import OPERANDS, into
+from minitorch.core.calls import OPERANDS
+from minitorch.core.out_argument import into
 from minitorch.core.tensor import Tensor
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.backend import array_module as xp
-from minitorch.core.calls import into
 from minitorch.core.inplace import inplace, overwrite
 from minitorch.core.op import Array, op
+from minitorch.core.out_argument import into
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.conversion import checked_number
 from minitorch.ops.dims import wrap_dim

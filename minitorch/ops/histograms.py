@@ -42,7 +42,7 @@ def histogram(
     )
     result: tuple = (counts.hist, counts.bin_edges[0])
     if out is not None:
-        from minitorch.core.calls import into
+        from minitorch.core.out_argument import into
 
         result = tuple(into(o, r, "histogram") for o, r in zip(out, result))
     return return_types.histogram(result)

@@ -11,9 +11,9 @@ import numpy as np
 
 from minitorch.backend import array_module as xp
 from minitorch.backend.index_flags import require_range
-from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
+from minitorch.core.out_argument import into
 from minitorch.core.promotion import cast
 from minitorch.core.tensor import Tensor
 from minitorch.ops.conversion import checked_number

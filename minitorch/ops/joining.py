@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
-from minitorch.core.calls import into
 from minitorch.core.dtype import of_numpy
 from minitorch.core.op import Array, Arrays, op
+from minitorch.core.out_argument import into
 from minitorch.core.promotion import promote_types
 from minitorch.core.tensor import Tensor
 from minitorch.ops.dims import wrap_dim

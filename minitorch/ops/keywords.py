@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from minitorch.core.calls import into
+from minitorch.core.out_argument import into
 from minitorch.core.tensor import Tensor
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.primitives.products import matmul as matmul_of_arrays
-from minitorch.core.calls import into
 from minitorch.core.inplace import inplace
 from minitorch.core.op import Array, op
+from minitorch.core.out_argument import into
 from minitorch.core.promotion import cast
 from minitorch.core.tensor import Tensor
 from minitorch.ops.shape import _reshape, broadcast_shapes, sum_to

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
-from minitorch.core.calls import into
 from minitorch.core.inplace import overwrite
 from minitorch.core.op import Array, op
+from minitorch.core.out_argument import into
 from minitorch.core.promotion import result_dtype
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.conversion import checked_number

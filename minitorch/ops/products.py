@@ -85,7 +85,7 @@ def chain_matmul(*matrices, out=None):
     Raises:
         RuntimeError: one is no matrix, or shapes do not fit.
     """
-    from minitorch.core.calls import into
+    from minitorch.core.out_argument import into
 
     for x in matrices:
         if x._data.ndim != 2:
