@@ -1,7 +1,7 @@
 """Neural networks: layers (``nn.modules``), their mathematics (``nn.functional``), initialisation (``nn.init``)."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib as _importlib
+import typing as _typing
 
 from minitorch.nn import functional, init, modules, parallel, parameter, utils
 from minitorch.nn.modules import *  # noqa: F403  (the table of layers is there)
@@ -15,12 +15,12 @@ _SELDOM = {
     "FractionalMaxPool3d": "fractional_pooling",
 }
 
-if not TYPE_CHECKING:
+if not _typing.TYPE_CHECKING:
 
     def __getattr__(name):
         """What few programs need, when it is asked for; the reason, where there is no such name."""
         if name in _SELDOM:
-            return getattr(import_module(f"minitorch.nn.modules.{_SELDOM[name]}"), name)
+            return getattr(_importlib.import_module(f"minitorch.nn.modules.{_SELDOM[name]}"), name)
         from minitorch.missing import explain
 
         raise explain(__name__, name)
