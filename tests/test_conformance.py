@@ -15,7 +15,7 @@ import minitorch
 from tests.conformance.suite import recorded, regressions, runners
 
 #: of each type, of each operation
-SAMPLES = None if os.environ.get("MINITORCH_CONFORMANCE") == "full" else 8
+SAMPLES = None if os.environ.get("MINITORCH_CONFORMANCE") == "full" else 4
 RECORDED = recorded()
 
 
