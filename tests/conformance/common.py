@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,18 @@ def seed() -> None:
     np.random.seed(0)
 
 
-def spread(items: list, count: int | None) -> list[tuple[int, Any]]:
-    """``count`` of them with their positions, from the whole range."""
-    numbered = list(enumerate(items))
-    if count is None or len(items) <= count:
+#: how many samples are made for one that is run: most of a short run would be spent making those of pooling
+MADE = 12
+
+
+def spread(items: Iterable, count: int | None) -> list[tuple[int, Any]]:
+    """``count`` of them (``None``: all) with their positions, from the whole range if that is not too long."""
+    if count is None:
+        return list(enumerate(items))
+    numbered = list(islice(enumerate(items), MADE * count))
+    if len(numbered) <= count:
         return numbered
-    return [numbered[i * (len(items) - 1) // (count - 1)] for i in range(count)]
+    return [numbered[i * (len(numbered) - 1) // (count - 1)] for i in range(count)]
 
 
 def describe(error: Exception) -> str:

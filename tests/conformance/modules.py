@@ -49,7 +49,7 @@ def run(name: str, info: Any, count: int | None = None) -> Report:
             for training in (True, False):
                 seed()
                 inputs = info.module_inputs_func(info, device="cpu", dtype=dtype, requires_grad=True, training=training)
-                for index, sample in spread(list(inputs), count):
+                for index, sample in spread(inputs, count):
                     label = f"{str(dtype)[6:]} {'train' if training else 'eval'} {index}"
                     _run_sample(report, info, dtype, training, label, sample)
         if info.module_error_inputs_func is not None:

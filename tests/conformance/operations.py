@@ -62,7 +62,7 @@ def samples(info: Any, dtype: torch.dtype, count: int | None) -> Iterator[tuple[
     differentiable = info.supports_autograd and dtype in info.supported_backward_dtypes("cpu")
     if info.name == "nn.functional.multi_head_attention_forward":
         differentiable = False  # all samples that require gradients have dropout
-    yield from spread(list(info.sample_inputs("cpu", dtype, requires_grad=differentiable)), count)
+    yield from spread(info.sample_inputs("cpu", dtype, requires_grad=differentiable), count)
 
 
 def _run_sample(report: Report, info: Any, dtype: torch.dtype, index: int, sample: Any) -> None:
