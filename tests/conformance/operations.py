@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import minitorch
-from tests.conformance.common import Report, describe, expect_same_class, flat, loud, seed, spread
+from tests.conformance.common import Report, describe, expect_same_class, flat, loud, seeded, spread
 from tests.conformance.compare import Different, compare, tolerances
 from tests.conformance.precision import as_exact, in_double
 from tests.conformance.scope import FREE_ORDER, FREE_SIGNS, RANDOM, ops_in_scope
@@ -51,18 +51,17 @@ def run(info: Any, count: int | None = None) -> Report:
                 for index, sample in samples(info, dtype, count):
                     _run_sample(report, info, dtype, index, sample)
         if info.error_inputs_func is not None:
-            seed()
-            for index, error in enumerate(info.error_inputs("cpu")):
+            for index, error in enumerate(seeded(info.error_inputs_func(info, "cpu"))):
                 _run_error(report, info, index, error.sample_input)
     return report
 
 
 def samples(info: Any, dtype: torch.dtype, count: int | None) -> Iterator[tuple[int, Any]]:
-    seed()
     differentiable = info.supports_autograd and dtype in info.supported_backward_dtypes("cpu")
     if info.name == "nn.functional.multi_head_attention_forward":
         differentiable = False  # all samples that require gradients have dropout
-    yield from spread(info.sample_inputs("cpu", dtype, requires_grad=differentiable), count)
+    # not info.sample_inputs, which keeps the stack of every sample
+    yield from spread(seeded(info.sample_inputs_func(info, "cpu", dtype, differentiable)), count)
 
 
 def _run_sample(report: Report, info: Any, dtype: torch.dtype, index: int, sample: Any) -> None:
