@@ -5,6 +5,12 @@ import minitorch as torch
 
 from __future__ import annotations
 
+import gc as _gc
+
+# Importing makes many objects and no garbage: collections in between would take a tenth of the time.
+_collects = _gc.isenabled()
+_gc.disable()
+
 from importlib import import_module
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
@@ -127,6 +133,9 @@ from minitorch.sampling import (
 from minitorch.serialization import load, save
 from minitorch.version import __version__
 # fmt: on
+
+if _collects:
+    _gc.enable()
 
 # Python's names for the types, as PyTorch has them
 bool, float, double, half = bool_, float32, float64, float16
