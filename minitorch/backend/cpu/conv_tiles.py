@@ -47,6 +47,11 @@ def load(builder, pointer, index, vector):
     return builder.load(address, align=4)
 
 
+def shuffle(builder, a, b, mask):
+    """The elements of ``a`` and ``b``, numbered through, that ``mask`` names."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(mask)), mask))
+
+
 def _broadcast(builder, value, vector, lanes):
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)

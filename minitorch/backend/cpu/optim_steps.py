@@ -7,29 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.cpu.arrays import plain
 from minitorch.backend.cpu.optim_kernels import adam, sgd
 from minitorch.backend.cpu.threads import share
 
-_float32 = np.dtype(np.float32)
 # Elements that are worth waking another thread for.
 _LEAST = 1 << 16
 
 
 def _flat(param: np.ndarray, *arrays: Any) -> list[Any] | None:
-    """The arrays with one dimension, or ``None`` if they are not all contiguous, of one kind, and float32 or
-    float64."""
-    dtype = param.dtype
-    if dtype is not _float32 and dtype != np.float64:
+    """The arrays with one dimension, or ``None`` if a loop cannot take them as they are."""
+    if not plain(param, *arrays) or any(a is not None and a.shape != param.shape for a in arrays):
         return None
-    flat: list[Any] = []
-    for array in (param, *arrays):
-        if array is None:
-            flat.append(None)
-        elif array.dtype is dtype and array.flags.carray and array.shape == param.shape:
-            flat.append(array.reshape(-1))
-        else:
-            return None
-    return flat
+    return [None if a is None else a.reshape(-1) for a in (param, *arrays)]
 
 
 def _shared(step: Any, arrays: list[Any], *numbers: Any) -> None:

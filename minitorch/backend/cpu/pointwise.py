@@ -7,20 +7,11 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import pointwise_kernels as kernels
+from minitorch.backend.cpu.arrays import plain
 from minitorch.backend.cpu.threads import share
 
 # Elements that are worth waking another thread for.
 _LEAST = 1 << 16
-
-
-def _suits(*arrays: np.ndarray) -> bool:
-    """Contiguous, of one shape and one kind: float32 or float64."""
-    first = arrays[0]
-    if first.dtype != np.float32 and first.dtype != np.float64:
-        return False
-    return all(
-        a.dtype == first.dtype and a.shape == first.shape and a.flags.c_contiguous and a.flags.writeable for a in arrays
-    )
 
 
 def _each(kernel: Any, *arrays: np.ndarray) -> np.ndarray:
@@ -31,8 +22,8 @@ def _each(kernel: Any, *arrays: np.ndarray) -> np.ndarray:
 
 
 def relu(x: np.ndarray) -> Any:
-    return _each(kernels.relu, x) if _suits(x) else NotImplemented
+    return _each(kernels.relu, x) if plain(x) else NotImplemented
 
 
 def where_nonzero(g: np.ndarray, y: np.ndarray) -> Any:
-    return _each(kernels.where_nonzero, g, y) if _suits(g, y) else NotImplemented
+    return _each(kernels.where_nonzero, g, y) if plain(g, y) and g.shape == y.shape else NotImplemented

@@ -8,13 +8,9 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.conv_tiles import data_of, load, vector_type
+from minitorch.backend.cpu.conv_tiles import data_of, load, shuffle, vector_type
 
-_WORD, _NUMBER, _BYTE = ir.IntType(64), ir.IntType(32), ir.IntType(8)
-
-
-def _shuffle(builder, a, b, mask):
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_NUMBER, len(mask)), mask))
+_WORD, _BYTE = ir.IntType(64), ir.IntType(8)
 
 
 @intrinsic
@@ -36,7 +32,7 @@ def max_2x2(typing, x, upper, lower, y, codes, to):
             first = load(builder, x, row, vector)
             second = load(builder, x, builder.add(row, ir.Constant(_WORD, lanes)), vector)
             for odd in (0, 1):
-                taps.append(_shuffle(builder, first, second, [2 * t + odd for t in range(lanes)]))
+                taps.append(shuffle(builder, first, second, [2 * t + odd for t in range(lanes)]))
         numbers = ir.VectorType(_BYTE, lanes)
         best, code = taps[0], ir.Constant(numbers, [0] * lanes)
         for number, value in enumerate(taps[1:], 1):

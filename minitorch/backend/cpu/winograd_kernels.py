@@ -144,8 +144,10 @@ def points_to_outputs(points, pitch, bias, tile_rows, columns, result):
 
 @entry
 def multiply(inputs, weights, channels, outputs, features, tiles, pitch):
-    """``outputs[p, o] = Σ_c weights[p, o, c] · inputs[p, c]`` for the 36 points; ``weights`` as :func:`winograd` has
-    them."""
+    """``outputs[p, o] = Σ_c weights[p, o, c] · inputs[p, c]`` for the 36 points.
+
+    ``weights`` (36, O · C): of each point, for each ``BLOCK`` of outputs, channel by channel.
+    """
     step = VECTORS * (VECTOR_BYTES // inputs.itemsize)
     runs = np.arange(channels) * pitch
     zeros = np.zeros(BLOCK, inputs.dtype)

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.conv_tiles import data_of, load, vector_type
+from minitorch.backend.cpu.conv_tiles import data_of, load, shuffle, vector_type
 
 _WORD = ir.IntType(64)
 
@@ -99,10 +99,6 @@ transform_gradients = _make_transform(_of_gradients, 4)
 transform_products = _make_transform(_of_products, 6)
 
 
-def _shuffle(builder, a, b, mask):
-    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(mask)), mask))
-
-
 @intrinsic
 def deal(typing, planes, at0, at1, at2, at3, result, to, pitch):
     """Elements j, 4 + j, 8 + j ... of the four vectors at ``planes[at0]`` ..., to ``result[to + j·pitch]``, for j <
@@ -114,10 +110,10 @@ def deal(typing, planes, at0, at1, at2, at3, result, to, pitch):
         _, lanes, vector = vector_type(context, sig.args[0])
         planes, result = data_of(context, builder, sig.args[0], planes), data_of(context, builder, sig.args[5], result)
         four = [load(builder, planes, place, vector) for place in places]
-        low = _shuffle(builder, four[0], four[1], list(range(2 * lanes)))
-        high = _shuffle(builder, four[2], four[3], list(range(2 * lanes)))
+        low = shuffle(builder, four[0], four[1], list(range(2 * lanes)))
+        high = shuffle(builder, four[2], four[3], list(range(2 * lanes)))
         for j in range(4):
-            values = _shuffle(builder, low, high, [4 * t + j for t in range(lanes)])
+            values = shuffle(builder, low, high, [4 * t + j for t in range(lanes)])
             index = builder.add(to, builder.mul(pitch, ir.Constant(_WORD, j)))
             builder.store(values, _address(builder, result, index, vector), align=4)
         return context.get_dummy_value()
@@ -135,17 +131,17 @@ def gather_up(typing, source, at, pitch, start, planes, to0, to1, to2, to3):
         _, lanes, vector = vector_type(context, sig.args[0])
         source, planes = data_of(context, builder, sig.args[0], source), data_of(context, builder, sig.args[4], planes)
         one = builder.insert_element(ir.Constant(vector, ir.Undefined), start, ir.Constant(ir.IntType(32), 0))
-        start = _shuffle(builder, one, one, [0] * lanes)
+        start = shuffle(builder, one, one, [0] * lanes)
         four = []
         for j in range(4):
             index = builder.add(at, builder.mul(pitch, ir.Constant(_WORD, j)))
             four.append(builder.fadd(load(builder, source, index, vector), start))
-        low = _shuffle(builder, four[0], four[1], list(range(2 * lanes)))
-        high = _shuffle(builder, four[2], four[3], list(range(2 * lanes)))
+        low = shuffle(builder, four[0], four[1], list(range(2 * lanes)))
+        high = shuffle(builder, four[2], four[3], list(range(2 * lanes)))
         for k, place in enumerate(places):
             # element 4t + j comes from vector j: it is at j·lanes + t of all four
             mask = [(i % 4) * lanes + i // 4 for i in range(k * lanes, (k + 1) * lanes)]
-            builder.store(_shuffle(builder, low, high, mask), _address(builder, planes, place, vector), align=4)
+            builder.store(shuffle(builder, low, high, mask), _address(builder, planes, place, vector), align=4)
         return context.get_dummy_value()
 
     return signature, generate

@@ -1,0 +1,20 @@
+"""What compiled loops ask of arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def plain(first: np.ndarray, *others: Any) -> bool:
+    """Whether loops can take the arrays as they are: in C order, writeable, all float32 or all float64.
+
+    ``None`` among the others stands for no array.  (Loops are compiled for writeable arrays only, also to be read.)
+    """
+    dtype = first.dtype
+    if (dtype is not _float32 and dtype != _float64) or not first.flags.carray:
+        return False
+    return all(a is None or (a.dtype == dtype and a.flags.carray) for a in others)
