@@ -37,6 +37,16 @@ def test_fractional_pooling(row: tuple) -> None:
     check(*row, second=row[0] is ROWS[0][0])
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_fractional_pooling_of_no_images(dims: int) -> None:
+    x = minitorch.rand(0, 2, *[7] * dims).requires_grad_()
+    pool = getattr(minitorch.nn.functional, f"fractional_max_pool{dims}d")
+    out, where = pool(x, 2, output_size=3, return_indices=True)
+    assert out.shape == where.shape == (0, 2, *[3] * dims)
+    out.sum().backward()
+    assert x.grad.shape == x.shape
+
+
 def test_windows_are_at_random_places() -> None:
     x = minitorch.rand(1, 9, 20, 20)
     pool = minitorch.nn.FractionalMaxPool2d(2, output_size=13)

@@ -38,6 +38,7 @@ ROWS = {
         X, SPREAD,
     ),
     "gradient number": (lambda t, x: (t.gradient(x, spacing=t.tensor(2.0)), t.gradient(t.tensor(1.0))), X),
+    "gradient spacing": (lambda t, x: t.gradient(x, spacing=None), X),
     "histogram": (lambda t, x: (t.histogram(x.detach(), 3), x.detach().histogram(4, range=(-1.0, 1.0))), X),
     "histogram edges": (
         lambda t, x, p: (t.histogram(x.detach(), p.detach()), t.histogram(x.detach(), p.detach(), density=True)),

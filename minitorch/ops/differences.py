@@ -14,7 +14,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     """The derivative along each dimension: second-order differences inside, one-sided ones at the ends.
 
     Args:
-        spacing: between samples: a number for all dimensions, or for each one a number or a vector of coordinates.
+        spacing: between samples: a number for all dimensions (1), or for each one a number or a vector of coordinates.
         dim: a dimension or several; all by default.
         edge_order: 1 or 2: the order of the differences at the ends.
 
@@ -42,7 +42,7 @@ def _steps(spacing: Any, count: int) -> list[Any]:
             "gradient(): argument 'spacing' must be a number or a tuple of numbers or Tensors, not a Tensor"
         )
     if not isinstance(spacing, Sequence):
-        return [spacing] * count
+        return [1 if spacing is None else spacing] * count
     if len(spacing) != count:
         raise RuntimeError(
             f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length {count}, one for each "

@@ -41,9 +41,10 @@ def _maxima(planes: Any, starts: list, kernels: Ints, spatial: Ints) -> Any:
         shape = [len(planes), *[1] * (2 * dims)]
         shape[1 + d], shape[1 + dims + d] = along.shape[1:]
         place = place * spatial[d] + along.reshape(shape)
-    place = place.reshape(len(planes), -1, math.prod(kernels))
-    windows = lib.take_along_axis(planes[:, None, :], place, -1)
-    return lib.take_along_axis(place, windows.argmax(-1)[..., None], -1)[..., 0]
+    windows = math.prod([s.shape[-1] for s in starts])  # said, since of no planes nothing could be inferred
+    place = place.reshape(len(planes), windows, math.prod(kernels))
+    elements = lib.take_along_axis(planes[:, None, :], place, -1)
+    return lib.take_along_axis(place, elements.argmax(-1)[..., None], -1)[..., 0]
 
 
 def _sizes(name: str, dims: int, input: Tensor, kernels: Ints, output_size: Any, output_ratio: Any) -> Ints:
