@@ -33,9 +33,8 @@ class Report:
 
 
 def seed() -> None:
-    torch.default_generator.manual_seed(
-        0
-    )  # torch.manual_seed notes the stack for each kind of device: half of the time
+    # torch.manual_seed would note the stack for each kind of device: half of the time.
+    torch.default_generator.manual_seed(0)
     minitorch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)

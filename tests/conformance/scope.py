@@ -19,9 +19,9 @@ OUT_OF_SCOPE = {
     "special functions of physics and statistics": "special.* i0 igamma igammac",
     "windows of signal processing": "signal.*",
     "masked tensors": "masked.*",
-    "factorisations kept in packed form": "geqrf ormqr lu lu_solve lu_unpack linalg.householder_product linalg.ldl_* "
-    "linalg.lu* svd_lowrank pca_lowrank triangular_solve linalg.tensorinv linalg.tensorsolve",
-    "rarely used by scripts": "histogram histogramdd index_reduce.* gradient slice nn.functional.fractional_max_pool*",
+    "factorisations kept as products of reflections, or of low rank": "geqrf ormqr linalg.householder_product "
+    "linalg.ldl_* svd_lowrank pca_lowrank triangular_solve",
+    "rarely used by scripts": "slice",
     "memory that changes its size or has strides of its own": "resize_ resize_as_ empty_strided new_empty_strided",
     "not in Python 3": "__rdiv__",
 }
@@ -32,7 +32,8 @@ OPERATORS = ("__radd__", "__rmul__", "__rand__", "__ror__", "__rxor__", "__rmatm
 _RANDOM = (
     "bernoulli cauchy exponential geometric log_normal normal uniform multinomial rand_like randint randint_like randn "
     "randn_like empty empty_like new_empty nn.functional.rrelu nn.functional.dropout nn.functional.dropout2d "
-    "nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout"
+    "nn.functional.dropout3d nn.functional.alpha_dropout nn.functional.feature_alpha_dropout "
+    "nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d"
 )
 RANDOM = frozenset(_RANDOM.split())
 #: vectors are determined but for their signs: what the database keeps of them for gradients is compared

@@ -74,6 +74,8 @@ class Translator:
         if id(x) not in self.pairs:
             if x.layout is not torch.strided or x.is_quantized or x.dtype not in _DTYPES:
                 raise OutOfScope(f"{x.layout} tensor of {x.dtype}")
+            if x.device.type != "cpu":
+                raise OutOfScope(f"a tensor on {x.device.type}")
             if x.ndim > 64:
                 raise OutOfScope("more dimensions than NumPy has")
             ours: Any = minitorch.from_numpy(array_of(x, self.memories))
