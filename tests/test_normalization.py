@@ -138,6 +138,15 @@ def test_a_change_of_running_statistics_is_counted():
     assert mean._version > version
 
 
+def test_gradients_belong_to_the_statistics_that_were_used():
+    f, w = minitorch.nn.functional, minitorch.tensor(W, requires_grad=True)
+    x, mean, var = minitorch.tensor(X2), minitorch.tensor(B), minitorch.tensor(W)
+    expected = minitorch.autograd.grad(f.batch_norm(x, mean.clone(), var.clone(), w).sum(), w)[0]
+    out = f.batch_norm(x, mean, var, w)
+    f.batch_norm(x, mean, var, training=True)  # moves them
+    np.testing.assert_array_equal(minitorch.autograd.grad(out.sum(), w)[0].numpy(), expected.numpy())
+
+
 def test_large_means_lose_no_digits():
     x = minitorch.tensor(np.random.default_rng(0).normal(size=(64, 4)) + 1e6)
     out = minitorch.nn.functional.batch_norm(x, None, None, training=True)

@@ -23,6 +23,12 @@ from minitorch.backend.primitives.pooling import (
 )
 from minitorch.backend.primitives.registry import forget_replacements, primitive
 from minitorch.backend.primitives.scatter import add_rows_in_order, index_put_add, index_put_reduce, segment_add
+from minitorch.backend.primitives.softmax import (
+    log_softmax_backward,
+    log_softmax_forward,
+    softmax_backward,
+    softmax_forward,
+)
 from minitorch.backend.primitives.special import digamma, erf, erfc, erfinv, lgamma, polygamma
 from minitorch.backend.primitives.workspace import release_scratch
 
@@ -48,6 +54,8 @@ __all__ = [
     "index_put_add",
     "index_put_reduce",
     "lgamma",
+    "log_softmax_backward",
+    "log_softmax_forward",
     "max_pool_backward",
     "max_pool_forward",
     "max_pool_gather",
@@ -57,5 +65,7 @@ __all__ = [
     "primitive",
     "release_scratch",
     "segment_add",
+    "softmax_backward",
+    "softmax_forward",
     "where_nonzero",
 ]

@@ -22,7 +22,7 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["Layout", "dot", "layout_of", "standardize", "standardize_grad"]
+__all__ = ["Layout", "dot", "layout_of", "move_statistics", "standardize", "standardize_by", "standardize_grad"]
 
 
 class Layout:
@@ -94,6 +94,9 @@ def standardize(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> t
 def standardize_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layout) -> tuple[Any, Any, Any]:
     """The gradients by ``x`` and, where the same sums give them, by ``weight`` and ``bias`` (else ``None``).
 
+    The arguments are as :func:`standardize` took and gave them; ``g`` has the shape ``layout.view``, gradients by
+    weight and bias that of ``layout.affine``.
+
     With x centred, s = 1 / std and w the weight: s·w·g - x·s³·mean(w·g·x) - s·mean(w·g).
     """
     own = layout.centred
@@ -121,3 +124,37 @@ def standardize_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout
     if layout.centred:
         out -= total / layout.samples
     return out, by_weight, by_bias
+
+
+@primitive
+def standardize_by(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` with given statistics; a copy of the mean; 1 / the root.
+
+    ``x`` is (N, C, S), all others (1, C, 1); ``weight`` and ``bias`` may be ``None``.  The root is taken in the type of
+    ``var``; the results have that of ``x``.
+    """
+    invstd = (1 / array_module(x).sqrt(var + var.dtype.type(eps))).astype(x.dtype, copy=False)
+    mean = mean.astype(x.dtype)  # not the array that a later batch moves
+    scale = invstd if weight is None else invstd * weight
+    out = x * scale
+    out += -mean * scale if bias is None else bias - mean * scale
+    return out, mean, invstd
+
+
+@primitive
+def move_statistics(
+    mean: Any, var: Any, running_mean: Any, running_var: Any, momentum: float, unbias: float
+) -> None:  # fmt: skip
+    """Moves the running statistics, either of which may be ``None``, towards a batch's, in place.
+
+    Each becomes ``running + momentum * (own - running)``, where a batch's own variance counts ``unbias`` times.  All
+    have as many elements as there are channels, whatever their shape.
+    """
+    if running_mean is not None:
+        _approach(running_mean, mean, momentum)
+    if running_var is not None:
+        _approach(running_var, var * unbias, momentum)
+
+
+def _approach(running: Any, own: Any, momentum: float) -> None:
+    running += (own.reshape(running.shape) - running) * running.dtype.type(momentum)

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minitorch.backend import array_module as xp
-from minitorch.backend.primitives.normalization import layout_of
+from minitorch.backend.primitives.normalization import layout_of, move_statistics
 from minitorch.core.dtype import finfo, of_numpy
 from minitorch.core.node import bump_version
 from minitorch.core.tensor import Tensor
@@ -78,7 +77,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("batch_norm: expected running_mean and running_var to be defined when training=False")
-        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view)
+        return normalise_by(input, weight, bias, running_mean._data, running_var._data, eps, view)[0]
     if count == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {list(shape)}: use a larger batch, "
@@ -89,25 +88,19 @@ def batch_norm(
     out, statistics = batch_normalise(input, weight, bias, layout_of(view, (0, 2), affine), eps)
     if not count:
         return out  # nothing to learn from
-    if running_mean is not None:
-        _move(running_mean, statistics.mean, momentum)
-    if running_var is not None:
-        _move(running_var, statistics.var * (count / max(1, count - 1)), momentum)
+    _move(statistics.mean, statistics.var, running_mean, running_var, momentum, count)
     return out
 
 
-def _move(running: Tensor, batch: Any, momentum: float) -> None:
-    array = running._data
-    array += (batch.reshape(array.shape) - array) * array.dtype.type(momentum)
-    bump_version(running)
-
-
-def _with_running_statistics(
-    input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, view: tuple
-) -> Tensor:
-    v, dtype = var._data, input._data.dtype
-    invstd = (1 / xp(v).sqrt(v + v.dtype.type(eps))).astype(dtype, copy=False).reshape(1, -1, 1)
-    return normalise_by(input, weight, bias, mean._data.astype(dtype, copy=False).reshape(1, -1, 1), invstd, view)
+def _move(
+    mean: Any, var: Any, running_mean: Tensor | None, running_var: Tensor | None, momentum: float, count: int
+) -> None:
+    """Running statistics move towards those of ``count`` values a channel, the variance unbiased."""
+    moved = [running for running in (running_mean, running_var) if running is not None]
+    to_mean, to_var = (None if running is None else running._data for running in (running_mean, running_var))
+    move_statistics(mean, var, to_mean, to_var, momentum, count / max(1, count - 1))
+    for running in moved:
+        bump_version(running)
 
 
 def instance_norm(
@@ -136,17 +129,16 @@ def instance_norm(
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is False")
-        return _with_running_statistics(input, running_mean, running_var, weight, bias, eps, view)
+        return normalise_by(input, weight, bias, running_mean._data, running_var._data, eps, view)[0]
     if inner == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {list(shape)}: instance normalisation "
             "would set everything to zero"
         )
     out, statistics = instance_normalise(input, weight, bias, layout_of(view, (2,), affine), eps)
-    if running_mean is not None:
-        _move(running_mean, statistics.mean.mean(axis=0), momentum)
-    if running_var is not None:
-        _move(running_var, statistics.var.mean(axis=0) * (inner / (inner - 1)), momentum)
+    if running_mean is not None or running_var is not None:
+        mean, var = (statistic.mean(axis=0) for statistic in (statistics.mean, statistics.var))
+        _move(mean, var, running_mean, running_var, momentum, inner)
     return out
 
 

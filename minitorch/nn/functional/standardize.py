@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.primitives.normalization import Layout, dot, standardize, standardize_grad
+from minitorch.backend.primitives.normalization import Layout, dot, standardize, standardize_by, standardize_grad
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
@@ -117,22 +117,23 @@ rms_normalise = _declare("MulBackward0")
 instance_normalise = _declare("ViewBackward0")
 
 
-@op("NativeBatchNormBackward0")
-def normalise_by(input: Array, weight: Array | None, bias: Array | None, mean, invstd, view):
-    """``(input - mean) * invstd * weight + bias`` with a mean and a deviation that are given, (1, C, 1)."""
-    scale = invstd if weight is None else invstd * weight.reshape(invstd.shape)
-    out = input.reshape(view) * scale
-    out += -mean * scale if bias is None else bias.reshape(invstd.shape) - mean * scale
-    return out.reshape(input.shape)
+@op("NativeBatchNormBackward0", aux=True)
+def normalise_by(input: Array, weight: Array | None, bias: Array | None, mean, var, eps, view):
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` with statistics that are given, arrays (C,)."""
+    w, b, m, v = (None if a is None else a.reshape(1, -1, 1) for a in (weight, bias, mean, var))
+    out, mean, invstd = standardize_by(input.reshape(view), m, v, w, b, eps)
+    return out.reshape(input.shape), (mean, invstd)
 
 
-def _by_input(g, weight, invstd, view, input_shape):
+def _by_input(g, weight, aux, view, input_shape):
+    _, invstd = aux
     scale = wrap(invstd) if weight is None else weight.reshape(invstd.shape) * wrap(invstd)
     return (g.reshape(view) * scale).reshape(input_shape)
 
 
-def _by_weight(g, input, mean, invstd, view, weight_shape):
-    x = (input.reshape(view) - wrap(mean)) * wrap(invstd)
+def _by_weight(g, input, aux, view, weight_shape):
+    mean, invstd = map(wrap, aux)
+    x = (input.reshape(view) - mean) * invstd
     return (g.reshape(view) * x).sum((0, 2)).reshape(weight_shape)
 
 
