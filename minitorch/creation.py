@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import cupy, is_array, module_on_gpu, to_device
+from minitorch.backend.array_module import cupy, is_array, module_on_gpu, to_device, to_host
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
@@ -75,7 +75,8 @@ def _host_array(data: Any, wanted: DType | None = None) -> np.ndarray:
 
 def _detached(data: Any) -> Any:
     if isinstance(data, Tensor):
-        return data.numpy(force=True)
+        host = to_host(data._data)
+        return host.astype(np.float32) if host.dtype.kind == "V" else host
     return [_detached(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 

@@ -56,9 +56,10 @@ class _TypedConstructor:
         return f"<class 'torch.{'cuda.' if self._device == 'cuda' else ''}{self.__name__}'>"
 
 
-FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor, BoolTensor = (
-    _TypedConstructor(name, dtype) for name, dtype in TYPE_NAMES.items()
-)
+(
+    FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor,
+    BoolTensor,
+) = (_TypedConstructor(name, dtype) for name, dtype in TYPE_NAMES.items())  # fmt: skip
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -88,7 +88,7 @@ METHODS = {
     "detach_ _is_view conj conj_physical resolve_conj resolve_neg",
     masking: "masked_fill masked_fill_ masked_select masked_scatter masked_scatter_ nonzero argwhere",
     linalg: "mm bmm mv dot vdot outer ger matmul addmm addmv addr baddbmm addbmm addmm_ addmv_ addr_ baddbmm_ addbmm_",
-    conversion: "clone to double half long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_ "
+    conversion: "clone to double half bfloat16 long short char byte type type_as cpu cuda pin_memory zero_ fill_ copy_ "
     "apply_ map_",
     storage: "storage untyped_storage",
     softmax: "softmax log_softmax logsumexp",

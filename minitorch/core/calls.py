@@ -15,6 +15,7 @@ import numpy as np
 from minitorch.backend.array_module import as_array, cupy, go_to, when_found
 from minitorch.backend.quiet import quietly
 from minitorch.backend.strided import shares_memory
+from minitorch.core.dtype import FLOATING
 from minitorch.core.grad_mode import anomaly_ever, state
 from minitorch.core.node import OutputNode, node_numbers
 from minitorch.core.out_argument import into
@@ -69,9 +70,9 @@ def _record(spec: Spec, args: tuple, inputs: Sequence[Any], out: Any, aux: Any) 
     if spec.multiple:
         node = _node(spec, mask, edges, args, None, aux)
         for index, tensor in enumerate(out):
-            if tensor._data.dtype.kind == "f":
+            if tensor._data.dtype.kind in FLOATING:
                 tensor._edge = OutputNode(node, index)
-    elif out._data.dtype.kind == "f":
+    elif out._data.dtype.kind in FLOATING:
         out._edge = node = _node(spec, mask, edges, args, out, aux)
         if spec.promote is not None:
             node.quick = None  # arrays of different types would follow another rule of promotion
@@ -164,7 +165,7 @@ def view_call(spec: Spec) -> Callable:
         shared = result is memory or shares_memory(result, memory)
         out._counter = input._version_counter if shared else None
         out._edge = None
-        if state.enabled and memory.dtype.kind == "f":
+        if state.enabled and memory.dtype.kind in FLOATING:
             if input._base is not None:
                 refresh_view(input)
             edge = input._edge
@@ -363,7 +364,7 @@ def _mark_views(call: Callable, args: tuple, out: Any) -> None:
         if not shares_memory(view._data, memory):
             continue
         view._version_counter = source._version_counter
-        if state.enabled and memory.dtype.kind == "f":
+        if state.enabled and memory.dtype.kind in FLOATING:
             root = source if source._base is None else source._base
             view._base = root
             view._seen = root._histories

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+#: the kinds of NumPy dtypes that are floating-point here: NumPy's own, and bfloat16, which counts as "void" there
+FLOATING = "fV"
+
 
 class DType:
     """An element type.  There is one object a type, so ``is`` and ``==`` agree.
@@ -45,7 +48,7 @@ class DType:
 
 
 class MissingDType(DType):
-    """A type that PyTorch has and NumPy has not: scripts may name it, nothing can be made of it."""
+    """A type that PyTorch has and tensors have not: scripts may name it, nothing can be made of it."""
 
     __slots__ = ()
 
@@ -59,24 +62,57 @@ class MissingDType(DType):
         return not self.is_floating_point
 
     def _refuse(self) -> Any:
-        raise TypeError(f"{self} is not supported: NumPy has no such elements; use torch.float32 or torch.float16")
+        raise TypeError(f"{self} is not supported: tensors hold real numbers; use torch.float32 or torch.float64")
 
     numpy = itemsize = property(_refuse)  # type: ignore[assignment]
 
 
-bfloat16, complex64, complex128 = (
-    MissingDType("bfloat16", True),
-    MissingDType("complex64", False),
-    MissingDType("complex128", False),
-)
+class BFloat16(DType):
+    """The upper half of float32: its range with 8 bits of precision.
+
+    NumPy has no such elements; the package ml_dtypes has, and is imported when they are first needed.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self.name, self.itemsize, self.is_floating_point, self.rank = "bfloat16", 2, True, 2
+        self._found: np.dtype | None = None
+
+    @property
+    def numpy(self) -> np.dtype:  # type: ignore[override]
+        """
+        Raises:
+            ImportError: ml_dtypes is missing; the message says how to install it.
+        """
+        if self._found is None:
+            from minitorch.utils.optional import require
+
+            package = require("ml_dtypes", extra="bfloat16", why="to have elements of torch.bfloat16")
+            found = np.dtype(package.bfloat16)
+            _BY_NUMBER[found.num] = self
+            self._found = found
+            from minitorch.core.bfloat16 import prepare
+
+            prepare()
+        return self._found
+
+    @property
+    def is_signed(self) -> bool:
+        return True
+
+
+bfloat16 = BFloat16()
+complex64, complex128 = MissingDType("complex64", False), MissingDType("complex128", False)
 bool_ = DType("bool", 0)
 uint8, int8, int16, int32, int64 = (DType(name, 1) for name in ("uint8", "int8", "int16", "int32", "int64"))
 float16, float32, float64 = (DType(name, 2) for name in ("float16", "float32", "float64"))
 
+#: those that need NumPy alone
 ALL_DTYPES = (bool_, uint8, int8, int16, int32, int64, float16, float32, float64)
-_BY_NAME = {dtype.name: dtype for dtype in ALL_DTYPES}
+_BY_NAME = {dtype.name: dtype for dtype in (*ALL_DTYPES, bfloat16)}
 #: keyed by NumPy's type number, which unlike the dtype hashes at no cost
-_BY_NUMBER = {dtype.numpy.num: dtype for dtype in ALL_DTYPES}
+_BY_NUMBER: dict[int, DType] = {dtype.numpy.num: dtype for dtype in ALL_DTYPES}
 # C "long" and "long long" have the same width on most systems but two type numbers
 for _alias in (np.dtype(np.longlong), np.dtype(np.intc), np.dtype(np.long)):
     _BY_NUMBER.setdefault(_alias.num, _BY_NAME[f"int{8 * _alias.itemsize}"])
@@ -94,6 +130,8 @@ def of_numpy(numpy_dtype: np.dtype) -> DType:
     """
     found = _BY_NUMBER.get(numpy_dtype.num)
     if found is None:
+        if numpy_dtype.name == "bfloat16" and numpy_dtype == bfloat16.numpy:  # nothing has been made of it before
+            return bfloat16
         raise TypeError(
             f"can't convert np.ndarray of type {numpy_dtype}. The only supported types are: "
             "float64, float32, float16, int64, int32, int16, int8, uint8, and bool."
@@ -160,8 +198,13 @@ class finfo:
         dtype = default_dtype() if type is None else as_dtype(type)
         if not dtype.is_floating_point:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dtype}'")
+        self.dtype = dtype.name
+        if dtype is bfloat16:  # 8 bits of exponent, 7 of fraction; as many decimals as these hold
+            self.bits, self.eps, self.max = 16, 2.0**-7, (2 - 2.0**-7) * 2.0**127
+            self.min, self.tiny, self.smallest_normal, self.resolution = -self.max, 2.0**-126, 2.0**-126, 0.01
+            return
         info = np.finfo(dtype.numpy)
-        self.dtype, self.bits = dtype.name, info.bits
+        self.bits = info.bits
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
         self.resolution = float(info.resolution)

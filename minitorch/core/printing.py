@@ -170,6 +170,8 @@ def _values_str(array: Any, indent: int) -> str:
     edge = _options.edgeitems
     cut = [array.size > _options.threshold and length > 2 * edge for length in array.shape]
     shown = to_host(_shown_part(array, edge) if any(cut) else array)
+    if shown.dtype.kind == "V":  # bfloat16, with which NumPy's functions do not always work
+        shown = shown.astype(np.float32)
     return _block(shown.tolist(), cut, indent, _Formatter(shown))
 
 

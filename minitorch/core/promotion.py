@@ -13,7 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.core.dtype import ALL_DTYPES, DType, bool_, default_dtype, int16, int64, of_numpy, uint8
+from minitorch.core.dtype import (
+    ALL_DTYPES,
+    FLOATING,
+    DType,
+    bfloat16,
+    bool_,
+    default_dtype,
+    finfo,
+    float16,
+    float32,
+    int16,
+    int64,
+    of_numpy,
+    uint8,
+)
 
 
 def _promote(a: DType, b: DType) -> DType:
@@ -22,10 +36,13 @@ def _promote(a: DType, b: DType) -> DType:
     if uint8 in (a, b) and a.rank == 1 and a is not b:
         other = b if a is uint8 else a
         return int16 if other.itemsize == 1 else other
+    if bfloat16 in (a, b) and float16 in (a, b):  # neither holds all numbers of the other
+        return float32
     return a if a.itemsize >= b.itemsize else b
 
 
-_PROMOTED = {(a, b): _promote(a, b) for a in ALL_DTYPES for b in ALL_DTYPES}
+_DTYPES = (*ALL_DTYPES, bfloat16)
+_PROMOTED = {(a, b): _promote(a, b) for a in _DTYPES for b in _DTYPES}
 
 
 def promote_types(type1: DType, type2: DType) -> DType:
@@ -84,7 +101,7 @@ def cast(x: Any, dtype: np.dtype) -> Any:
     """An array as ``dtype`` without a copy where it has it; a Python number as one that NumPy takes for weak."""
     if hasattr(x, "shape") and not isinstance(x, np.generic):
         return x if x.dtype == dtype else x.astype(dtype)
-    if dtype.kind == "f":
+    if dtype.kind in FLOATING:
         return float(x)
     if dtype.kind == "b":
         return bool(x)
@@ -104,9 +121,10 @@ def number_of(value: Any, dtype: np.dtype, name: str) -> Any:
     """
     if dtype.kind == "b":
         return bool(value)
-    if dtype.kind == "f":
+    if dtype.kind in FLOATING:
         number = float(value)
-        if math.isfinite(number) and abs(number) > float(np.finfo(dtype).max):
+        most = float(np.finfo(dtype).max) if dtype.kind == "f" else finfo(bfloat16).max
+        if math.isfinite(number) and abs(number) > most:
             raise RuntimeError(f"{name}: value {value} cannot be converted to type {dtype} without overflow")
         return number
     number, info = int(value), np.iinfo(dtype)

@@ -93,8 +93,11 @@ class Protocols:
 
         Raises:
             RuntimeError: the tensor requires grad (use ``detach()``).
-            TypeError: it is not on the CPU (use ``cpu()``).  ``force=True`` does both.
+            TypeError: it is not on the CPU (use ``cpu()``), or of bfloat16 (use ``float()``).  ``force=True`` does
+                all but the last.
         """
+        if self._data.dtype.kind == "V":
+            raise TypeError("Got unsupported ScalarType BFloat16: NumPy has no such elements; use .float() first")
         if force:
             return to_host(self._data)
         if not isinstance(self._data, np.ndarray):

@@ -122,7 +122,7 @@ class Tensor(Protocols):
                 )
             self._edge = None
         elif not self.requires_grad:
-            if self._data.dtype.kind != "f":
+            if self._data.dtype.kind not in dtypes.FLOATING:
                 raise RuntimeError(f"only Tensors of floating point dtype can require gradients, not {self.dtype}")
             self._edge = LEAF
             if self._base is not None:  # from now on a leaf is what views of it go back to

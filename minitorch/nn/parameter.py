@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.core.device import Device, as_device
-from minitorch.core.dtype import DType, as_dtype, default_dtype, float16, float32, float64
+from minitorch.core.dtype import FLOATING, DType, as_dtype, bfloat16, default_dtype, float16, float32, float64
 from minitorch.core.tensor import LEAF, Tensor, wrap
 
 _UNINITIALIZED = (
@@ -42,7 +42,7 @@ class Parameter(Tensor):
             raise TypeError(
                 f"Parameter(): data must be a Tensor, not {type(data).__name__}; make one with minitorch.tensor(data)"
             )
-        if requires_grad and data._data.dtype.kind != "f":
+        if requires_grad and data._data.dtype.kind not in FLOATING:
             raise RuntimeError(
                 f"Only Tensors of floating point dtype can require gradients, not {data.dtype}: "
                 "convert the data or pass requires_grad=False"
@@ -172,6 +172,9 @@ class UninitializedTensorMixin:
 
     def half(self) -> Any:
         return self.to(float16)
+
+    def bfloat16(self) -> Any:
+        return self.to(bfloat16)
 
     def detach(self: Any) -> Any:
         return self

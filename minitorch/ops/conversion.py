@@ -45,7 +45,9 @@ def _to(input: Array, dtype, ordinal, source_dtype, source_ordinal):
 
 def cast(array: Any, dtype: np.dtype) -> Any:
     """``array.astype(dtype)``; what has no counterpart (NaN as an integer) is silently arbitrary, as in C."""
-    if dtype.kind != "f" and array.dtype.kind == "f":
+    if dtype.kind not in dtypes.FLOATING and array.dtype.kind in dtypes.FLOATING:
+        if array.dtype.kind == "V":
+            array = array.astype(np.float32)
         with np.errstate(invalid="ignore"):
             if dtype.kind in "iu" and dtype.itemsize < 8:  # wrap around as PyTorch does instead of saturating
                 return array.astype(np.int64).astype(dtype)
@@ -120,6 +122,7 @@ def _cast_method(name: str, dtype: DType) -> Any:
 
 double = _cast_method("double", dtypes.float64)
 half = _cast_method("half", dtypes.float16)
+bfloat16 = _cast_method("bfloat16", dtypes.bfloat16)
 long = _cast_method("long", dtypes.int64)
 short = _cast_method("short", dtypes.int16)
 char = _cast_method("char", dtypes.int8)
@@ -134,6 +137,7 @@ TYPE_NAMES = {
     "FloatTensor": dtypes.float32,
     "DoubleTensor": dtypes.float64,
     "HalfTensor": dtypes.float16,
+    "BFloat16Tensor": dtypes.bfloat16,
     "LongTensor": dtypes.int64,
     "IntTensor": dtypes.int32,
     "ShortTensor": dtypes.int16,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch.backend import strided
-from minitorch.core.dtype import DType
+from minitorch.core.dtype import FLOATING, DType
 from minitorch.core.layout import channels_last, channels_last_3d
 from minitorch.core.op import Array, op
 from minitorch.core.promotion import result_dtype
@@ -56,7 +56,7 @@ def get_device(self: Tensor) -> int:
 
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
-    return input._data.dtype.kind == "f"
+    return input._data.dtype.kind in FLOATING
 
 
 def is_complex(input: Tensor) -> bool:
@@ -66,7 +66,7 @@ def is_complex(input: Tensor) -> bool:
 
 def is_signed(self: Tensor) -> bool:
     """Whether the type of the elements has negative numbers."""
-    return self._data.dtype.kind in "if"
+    return self._data.dtype.kind in "ifV"
 
 
 def is_same_size(self: Tensor, other: Tensor) -> bool:

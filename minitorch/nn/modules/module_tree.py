@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from minitorch.core.device import Device, as_device
-from minitorch.core.dtype import float16, float32, float64
+from minitorch.core.dtype import bfloat16, float16, float32, float64
 from minitorch.core.grad_mode import no_grad
 from minitorch.core.tensor import Tensor
 from minitorch.nn.parameter import is_lazy
@@ -221,6 +221,10 @@ class Tree:
     def half(self: T) -> T:
         """Converts all floating point parameters and buffers to float16."""
         return self._float_as(float16)
+
+    def bfloat16(self: T) -> T:
+        """Converts all floating point parameters and buffers to bfloat16."""
+        return self._float_as(bfloat16)
 
     def cpu(self: T) -> T:
         """Moves all parameters and buffers to host memory."""
