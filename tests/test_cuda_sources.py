@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cupy_stand_in import raw
 
-from minitorch.backend.cuda.launching import options
+from minitorch.backend.cuda.launching import code_of, options
 
 SOURCES = sorted((Path(__file__).parents[1] / "minitorch/backend/cuda/source").glob("*.cu"))
 needs_compiler = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
@@ -23,7 +23,7 @@ ARCHITECTURES = (70, 75, 80, 90, 100, 120)
 @pytest.mark.parametrize("real", ["float", "double"])
 @needs_compiler
 def test_sources_compile_as_host_code(source: Path, real: str) -> None:
-    raw.library(source.read_text(encoding="utf-8"), options(real))
+    raw.library(code_of(source.name), options(real))
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
@@ -65,7 +65,7 @@ def test_sources_compile_with_nvrtc() -> None:
     assert len(known) >= 3, list(listed)
     for real, n in [("float", n) for n in known] + [("double", known[-1])]:
         program = ctypes.c_void_p()
-        text = b"\n".join(f'#line 1 "{source.name}"\n'.encode() + source.read_bytes() for source in SOURCES)
+        text = "\n".join(f'#line 1 "{source.name}"\n{code_of(source.name)}' for source in SOURCES).encode()
         assert library.nvrtcCreateProgram(ctypes.byref(program), text, b"everything.cu", 0, None, None) == 0
         given = [o.encode() for o in (*options(real), f"--gpu-architecture=sm_{n}")]
         status = library.nvrtcCompileProgram(program, len(given), (ctypes.c_char_p * len(given))(*given))

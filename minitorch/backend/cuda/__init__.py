@@ -13,8 +13,8 @@ from typing import Any
 
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
-    "add_rows_in_order": "minitorch.backend.cuda.scatter",
     "adam_step": "minitorch.backend.cuda.optim_steps",
+    "add_rows_in_order": "minitorch.backend.cuda.scatter",
     "avg_pool_backward": "minitorch.backend.cuda.pooling",
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
     "class_loss_backward": "minitorch.backend.cuda.class_loss",
@@ -23,9 +23,13 @@ _REPLACEMENTS = {
     "conv_input_grad": "minitorch.backend.cuda.conv",
     "conv_weight_grad": "minitorch.backend.cuda.conv",
     "flag_outside": "minitorch.backend.cuda.index_check",
+    "log_softmax_backward": "minitorch.backend.cuda.softmax",
+    "log_softmax_forward": "minitorch.backend.cuda.softmax",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
     "sgd_step": "minitorch.backend.cuda.optim_steps",
+    "softmax_backward": "minitorch.backend.cuda.softmax",
+    "softmax_forward": "minitorch.backend.cuda.softmax",
     "where_nonzero": "minitorch.backend.cuda.pointwise",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from minitorch.backend.array_module import beside, cupy
 
 _SOURCES = Path(__file__).with_name("source")
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 #: element types of kernels, by the name that ``REAL`` stands for in their source
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 #: threads of a block
@@ -23,10 +25,15 @@ def options(real: str) -> tuple[str, ...]:
     return ("-std=c++17", f"-DREAL={real}")
 
 
+def code_of(file: str) -> str:
+    """A source with what it includes in place: CuPy keeps compiled kernels by their text, which must be all of it."""
+    text = (_SOURCES / file).read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda found: (_SOURCES / found[1]).read_text(encoding="utf-8"), text)
+
+
 @functools.cache
 def _module(library: Any, file: str, real: str) -> Any:
-    code = (_SOURCES / file).read_text(encoding="utf-8")
-    return library.RawModule(code=code, options=options(real), backend="nvrtc")
+    return library.RawModule(code=code_of(file), options=options(real), backend="nvrtc")
 
 
 @functools.cache
