@@ -8,7 +8,7 @@ from typing import Any
 import cupy_stand_in
 import numpy as np
 import pytest
-from cupy_stand_in import counted, runtime
+from cupy_stand_in import counted, raw, runtime
 
 
 @pytest.fixture
@@ -189,6 +189,90 @@ def test_what_is_counted(cupy: Any) -> None:
     with counted() as counts:
         cupy.cuda.runtime.deviceSynchronize()
     assert (counts.syncs, counts.downloads) == (1, 0)
+
+
+# (what a program does, bytes read, bytes written, operations): `a` has 6 elements of 4 bytes
+MOVED: list[tuple[Callable, int, int, int]] = [
+    (lambda cp, a: a + 1, 24, 24, 6),
+    (lambda cp, a: a + a, 48, 24, 12),
+    (lambda cp, a: cp.add(a, 1, a), 24, 24, 6),
+    (lambda cp, a: a > 2, 24, 6, 6),
+    (lambda cp, a: a[::2] * 2, 12, 12, 3),
+    (lambda cp, a: cp.broadcast_to(a[:2, None], (2, 100)) + 1, 8, 800, 200),
+    (lambda cp, a: cp.lib.stride_tricks.as_strided(a, (3, 4), (4, 4)).sum(1), 24, 12, 12),
+    (lambda cp, a: a.reshape(2, 3).sum(0), 24, 12, 6),
+    (lambda cp, a: a.max(), 24, 4, 6),
+    (lambda cp, a: a.copy(), 24, 24, 6),
+    (lambda cp, a: a.astype(np.float64), 24, 48, 6),
+    (lambda cp, a: a.reshape(2, 3).T.reshape(6), 24, 24, 6),
+    (lambda cp, a: a.fill(0), 0, 24, 6),
+    (lambda cp, a: cp.zeros(6, np.float32), 0, 24, 6),
+    (lambda cp, a: cp.empty(6, np.float32), 0, 0, 0),
+    (lambda cp, a: a[1:4], 0, 0, 0),
+    (lambda cp, a: a.__setitem__(slice(0, 2), 0), 0, 8, 2),
+    (lambda cp, a: a[:2] * a[2:4], 16, 8, 4),
+    (lambda cp, a: cp.concatenate([a, a[:3]]), 36, 36, 9),
+    (lambda cp, a: cp.where(a.astype(bool), a, 0), 54, 30, 18),
+    (lambda cp, a: cp.copyto(a[:3], a[3:]), 12, 12, 3),
+    (lambda cp, a: a.reshape(2, 3) @ a.reshape(3, 2), 48, 16, 24),
+    (lambda cp, a: cp.dot(a, a), 48, 4, 12),
+    (lambda cp, a: cp.tensordot(a.reshape(2, 3), a.reshape(3, 2), 1), 48, 16, 24),
+    (lambda cp, a: cp.matmul(cp.broadcast_to(a.reshape(2, 3), (5, 2, 3)), a.reshape(3, 2)), 168, 200, 150),
+]
+
+
+@pytest.mark.parametrize("row", MOVED, ids=range(len(MOVED)))
+def test_bytes_moved(cupy: Any, row: tuple) -> None:
+    program, *expected = row
+    a = vector(cupy)
+    with counted() as counts:
+        program(cupy, a)
+    found = [sum(getattr(launch, name) for launch in counts.each) for name in ("read", "written", "operations")]
+    assert found == expected, counts.each
+    assert counts.moved == sum(expected[:2])
+
+
+def test_bytes_moved_by_indices(cupy: Any) -> None:
+    a, index = vector(cupy), cupy.asarray([1, 4])
+    for program, read, written in (
+        (lambda: a[index], 16 + 8, 8),
+        (lambda: a.take(index), 16 + 8, 8),
+        (lambda: a.__setitem__(index, a[:2]), 16 + 8, 8),
+        (lambda: cupy.add.at(a, index, a[:2]), 16 + 8 + 8, 8),
+    ):
+        with counted() as counts:
+            program()
+        assert [(launch.read, launch.written) for launch in counts.each] == [(read, written)]
+
+
+def test_blocks_of_counting_nest(cupy: Any) -> None:
+    a = vector(cupy)
+    with counted() as outer:
+        a + 1
+        with counted() as inner:
+            a * 2
+    assert [launch.name for launch in inner.each] == ["multiply"]
+    assert [launch.name for launch in outer.each] == ["add", "multiply"] and outer.launches == 2
+
+
+KERNELS = """
+extern "C" __global__ void add(const REAL* x, REAL* __restrict__ y, long long* flags, int count) {
+    for (int i = 0; i < count; i++) y[i] = x[i] + (REAL)(flags[0] != 0);
+}
+"""
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_bytes_moved_by_kernels(cupy: Any, monkeypatch: pytest.MonkeyPatch, runs: bool) -> None:
+    if runs and raw.compiler() is None:
+        pytest.skip("no C++ compiler to run kernels with")
+    monkeypatch.setitem(cupy_stand_in.machine, "runs_kernels", runs)
+    kernel = cupy.RawModule(code=KERNELS, options=("-DREAL=float",)).get_function("add")
+    x, y, flags = vector(cupy), cupy.zeros(6, np.float32), cupy.zeros((64, 2), np.int64)
+    with counted() as counts:
+        kernel((1,), (1,), (x, y, flags, np.int32(6)))
+    assert counts.each == [("kernel add", 1, 24, 24, 6)]
+    assert y.get().tolist() == (list(range(6)) if runs else [0] * 6)
 
 
 def test_memory_is_counted_and_ends(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,16 @@ class Flags:
         return bool(getattr(self, name.lower()))
 
 
+#: the arrays whose addresses have been asked for: what a library may be told to work on
+addresses: weakref.WeakValueDictionary[int, ndarray] = weakref.WeakValueDictionary()
+
+
 class MemoryPointer:
     """Where an array begins, and on which device."""
 
     def __init__(self, array: ndarray) -> None:
         self.ptr = array._host.ctypes.data
+        addresses[self.ptr] = array
         self.device_id = array._device
         self.device = runtime.Device(array._device)
         self.mem = array.base if array.base is not None else array
@@ -171,7 +177,7 @@ class ndarray:
         host = operand(value, self._device, "fill")
         if getattr(host, "ndim", 0):
             raise ValueError("fill() takes a scalar or a 0-d array")
-        counting.launch("fill")
+        counting.launch("fill", (), (self,))
         self._host.fill(host)
 
     # ---- the same memory differently
@@ -195,13 +201,15 @@ class ndarray:
             raise TypeError("subok is not supported")
         if not copy and self.dtype == dtype and order in "KA":
             return self
-        counting.launch("astype")
         with np.errstate(all="ignore"):
-            return wrap(self._host.astype(dtype, order=order), self._device, None)  # type: ignore[call-overload]
+            result = self._host.astype(dtype, order=order)  # type: ignore[call-overload]
+        counting.launch("astype", (self,), (result,))
+        return wrap(result, self._device, None)
 
     def copy(self, order: str = "C") -> ndarray:
-        counting.launch("copy")
-        return wrap(self._host.copy(order), self._device, None)  # type: ignore[arg-type]
+        result = self._host.copy(order)  # type: ignore[arg-type]
+        counting.launch("copy", (self,), (result,))
+        return wrap(result, self._device, None)
 
     __copy__ = copy
 
@@ -255,7 +263,7 @@ def moved(name: str, result: np.ndarray, source: ndarray) -> ndarray:
     """The result of what gives a view if it can and copies if it must."""
     if result is source._host or np.may_share_memory(result, source._host):
         return wrap(result, source._device, source)
-    counting.launch(f"{name}, copying")
+    counting.launch(f"{name}, copying", (source,), (result,))
     return wrap(result, source._device, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,8 @@ HOST_ONLY = {
     "broadcast_shapes", "can_cast", "common_type", "isscalar", "issubdtype", "promote_types", "result_type", "ndim",
     "shape", "size", "isdtype", "iterable", "min_scalar_type", "mintypecode", "typename", "base_repr", "binary_repr",
 }  # fmt: skip
+#: sums of products of two arrays
+PRODUCTS = {"dot", "vdot", "inner", "outer", "tensordot", "einsum"}
 RENAMED = {"a_min": "min", "a_max": "max"}
 DROPPED = {"subok", "blocking", "stream"}
 
@@ -105,18 +108,27 @@ def _function(path: str, numpy_function: Callable) -> Callable:
         if name in WAITING:
             counting.sync(name)
         if out is not None:
-            counting.launch(name, LAUNCHES.get(name, 1))
+            counting.launch(name, sources, (out,), LAUNCHES.get(name, 1), _operations(name, sources, result))
             np.copyto(operand(out, device, name), result, casting="same_kind")
             return out
         if name in FREE and result.dtype.kind == "f":
             result.fill(np.nan)  # whoever does not overwrite all of it will notice
         made, fresh = _out(result, device, sources)
         if fresh and name not in FREE and name not in HOST_ONLY:
-            counting.launch(name, LAUNCHES.get(name, 1))
+            made_arrays = _arrays_in(made)
+            times = LAUNCHES.get(name, 1)
+            counting.launch(name, sources, made_arrays, times, _operations(name, sources, *made_arrays))
         return made
 
     call.__name__ = call.__qualname__ = name
     return call
+
+
+def _operations(name: str, sources: list[ndarray], *results: Any) -> int | None:
+    """Of products: two for each row, column and term, whose numbers multiply in pairs to the three arrays' sizes."""
+    if name not in PRODUCTS or len(sources) != 2:
+        return None
+    return 2 * math.isqrt(sources[0].size * sources[1].size * sum(r.size for r in results))
 
 
 def _numpys(path: str, given: dict[str, Any]) -> tuple[list, dict[str, Any]]:
@@ -157,13 +169,15 @@ def array(
     if isinstance(obj, ndarray):
         same = dtype is None or obj.dtype == dtype
         if obj._device != device:  # the one function that moves arrays between devices
-            counting.launch("copy between devices")
-            return wrap(np.array(obj._host, dtype, ndmin=ndmin), device, None)
+            moved = np.array(obj._host, dtype, ndmin=ndmin)
+            counting.launch("copy between devices", (obj,), (moved,))
+            return wrap(moved, device, None)
         contiguous = order not in ("C", "F") or obj.flags[f"{order}_CONTIGUOUS"]
         if not copy and same and contiguous and obj.ndim >= ndmin:
             return obj
-        counting.launch("array")
-        return wrap(np.array(obj._host, dtype, order=order, ndmin=ndmin), device, None)  # type: ignore[call-overload]
+        copied = np.array(obj._host, dtype, order=order, ndmin=ndmin)  # type: ignore[call-overload]
+        counting.launch("array", (obj,), (copied,))
+        return wrap(copied, device, None)
     if _arrays_in(obj):
         raise TypeError("array() of a list of device arrays: use stack()")
     host = np.array(obj, dtype, order=order, ndmin=ndmin)  # type: ignore[call-overload]
@@ -187,7 +201,7 @@ def asnumpy(a: Any, stream: Any = None, order: str = "C", out: Any = None, *, bl
 
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = None) -> None:
     device = runtime.current()
-    counting.launch("copyto")
+    counting.launch("copyto", (src, where), (dst,))
     mask = True if where is None else operand(where, device, "copyto")
     np.copyto(operand(dst, device, "copyto"), operand(src, device, "copyto"), casting, where=mask)  # type: ignore[arg-type]
 
@@ -198,8 +212,11 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Any:
     device = runtime.current()
     if not isinstance(condition, ndarray):
         raise TypeError(f"where() takes a device array as condition, not {type(condition)}")
-    counting.launch("where", 1 + (condition.dtype != bool))
-    return wrap(np.where(*(operand(a, device, "where") for a in (condition, x, y))), device, None)
+    result = np.where(*(operand(a, device, "where") for a in (condition, x, y)))
+    if condition.dtype != bool:
+        counting.launch("where, casting its condition", (condition,), (np.empty(condition.shape, bool),))
+    counting.launch("where", (condition, x, y), (result,))
+    return wrap(result, device, None)
 
 
 def _wrapped(indices: Any, length: int, name: str) -> Any:
@@ -212,8 +229,8 @@ def _wrapped(indices: Any, length: int, name: str) -> Any:
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None) -> ndarray:
     memory = operand(a, runtime.current(), "take")
     length = memory.size if axis is None else memory.shape[axis]
-    counting.launch("take")
     result = np.take(memory, _wrapped(indices, length, "take"), axis)
+    counting.launch("take", (indices, result), (result,))
     if out is None:
         return wrap(result, runtime.current(), None)
     operand(out, runtime.current(), "take")[...] = result
@@ -225,15 +242,17 @@ def take_along_axis(a: Any, indices: Any, axis: Any) -> ndarray:
     if not isinstance(indices, ndarray):
         raise TypeError("`indices` must be an array of integers on the device")
     length = memory.size if axis is None else memory.shape[axis]
-    counting.launch("take_along_axis", LAUNCHES["take_along_axis"])
-    return wrap(np.take_along_axis(memory, _wrapped(indices, length, "take_along_axis"), axis), runtime.current(), None)
+    result = np.take_along_axis(memory, _wrapped(indices, length, "take_along_axis"), axis)
+    counting.launch("take_along_axis", (indices, result), (result,), LAUNCHES["take_along_axis"])
+    return wrap(result, runtime.current(), None)
 
 
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
     memory = operand(arr, runtime.current(), "put_along_axis")
     length = memory.size if axis is None else memory.shape[axis]
-    counting.launch("put_along_axis", LAUNCHES["put_along_axis"])
     value = operand(values, runtime.current(), "put_along_axis")
+    named = np.empty(indices.shape, memory.dtype)
+    counting.launch("put_along_axis", (indices, value), (named,), LAUNCHES["put_along_axis"])
     np.put_along_axis(memory, _wrapped(indices, length, "put_along_axis"), value, axis)
 
 
@@ -266,13 +285,15 @@ def matmul(*args: Any, out: Any = None, dtype: Any = None, casting: str = "same_
     surface.bind("matmul", args, kwargs)
     device = runtime.current()
     hosts = [operand(a, device, "matmul") for a in args[:2]]
-    for host in hosts:
+    factors = list(hosts)
+    for i, host in enumerate(hosts):
         if getattr(host, "ndim", 0) > 2 and not host.flags.c_contiguous:
-            counting.launch("matmul, copying an operand that is not contiguous")
-    counting.launch("matmul")
+            factors[i] = np.empty(host.shape, host.dtype)
+            counting.launch("matmul, copying an operand that is not contiguous", (host,), (factors[i],))
     options = {} if dtype is None else {"dtype": dtype}
     with np.errstate(all="ignore"):
         result = np.matmul(*hosts, **options, **kwargs)
+    counting.launch("matmul", factors, (result,), operations=2 * np.size(result) * hosts[0].shape[-1])
     if out is None:
         return wrap(result, device, None)
     np.copyto(operand(out, device, "matmul"), result, casting=casting)  # type: ignore[arg-type]
@@ -328,13 +349,14 @@ def _bind_methods() -> None:
         setattr(ndarray, name, method)
 
     def flatten(self: Any, order: str = "C") -> Any:
-        counting.launch("flatten")
-        return wrap(self._host.flatten(order), self._device, None)
+        result = self._host.flatten(order)
+        counting.launch("flatten", (self,), (result,))
+        return wrap(result, self._device, None)
 
     def sort(self: Any, axis: int = -1, kind: Any = None) -> None:
         if kind not in (None, "stable"):
             raise ValueError(f"kind='{kind}' is not supported: sorts are stable")
-        counting.launch("sort", LAUNCHES["sort"])
+        counting.launch("sort", (self,), (self,), LAUNCHES["sort"])
         self._host.sort(axis=axis, kind="stable")
 
     def product(self: Any, other: Any) -> Any:

@@ -58,6 +58,10 @@ def _waits(parts: tuple) -> bool:
     return any(isinstance(p, np.ndarray) and p.dtype.kind == "b" for p in parts)
 
 
+def _arrays(parts: tuple) -> list[np.ndarray]:
+    return [p for p in parts if isinstance(p, np.ndarray)]
+
+
 def get(array: Any, index: Any) -> Any:
     parts, advanced = _host_index(array, index)
     result = array._host[parts]
@@ -67,7 +71,7 @@ def get(array: Any, index: Any) -> Any:
         return arrays.wrap(view, array._device, array)
     arrays.operand(array, runtime.current(), "indexing")
     several = sum(isinstance(p, np.ndarray) for p in parts)
-    counting.launch("take", 1 if several == 1 else 2 + several)
+    counting.launch("take", (*_arrays(parts), result), (result,), 1 if several == 1 else 2 + several)
     if _waits(parts):
         counting.sync("selecting by a mask")
     return arrays.wrap(result, array._device, None)
@@ -82,6 +86,7 @@ def put(array: Any, index: Any, value: Any) -> None:
         counting.upload("assigning a number by an index array")
     if advanced and several > 1 and _waits(parts):
         counting.sync("assigning by a mask and another array")
-    counting.launch("setitem", 1 if several <= 1 else 2 + several)
+    times = 1 if several <= 1 else 2 + several
+    counting.launch("setitem", (*_arrays(parts), host), (array._host[parts],), times)
     with np.errstate(all="ignore"):
         array._host[parts] = host

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from . import counting, runtime
+from . import runtime, traffic
 from .array import ndarray
 
 SHIM = Path(__file__).with_name("host_shim.h")
@@ -44,6 +44,11 @@ def parameters(code: str, name: str) -> list[tuple[str, str]]:
         words = text.replace("const ", "").replace("__restrict__", "").replace("*", "* ").split()
         result.append((" ".join(words[:-1]).replace(" *", "*"), words[-1]))
     return result
+
+
+def constants(code: str, name: str) -> set[str]:
+    """The names of the parameters that the kernel only reads."""
+    return {text.split()[-1].lstrip("*") for text in dict(_KERNEL.findall(code))[name].split(",") if "const " in text}
 
 
 def host_source(code: str) -> str:
@@ -108,15 +113,18 @@ class RawKernel:
 
     def __init__(self, code: str, name: str, options: tuple = (), backend: str = "nvrtc") -> None:
         self.code, self.name, self.options = code, name, tuple(options)
-        real = next((o.partition("=")[2] for o in self.options if o.startswith("-DREAL=")), "float")
-        self.takes = [(kind.replace("REAL", real), label) for kind, label in parameters(code, name)]
+        self.real = next((o.partition("=")[2] for o in self.options if o.startswith("-DREAL=")), "float")
+        self.takes = [(kind.replace("REAL", self.real), label) for kind, label in parameters(code, name)]
+        self.constants = constants(code, name)
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
         if len(args) != len(self.takes):
             raise TypeError(f"{self.name}: {len(args)} arguments for {len(self.takes)} parameters")
         if not all(isinstance(n, int) and n > 0 for n in (*grid, *block)):
             raise ValueError(f"{self.name}: the grid {grid} of blocks {block} is none")
-        counting.launch(f"kernel {self.name}")
+        traffic.note(self.name, self.takes, self.constants, self.real, args)
+        if not runtime.machine["runs_kernels"]:
+            return
         function = getattr(library(self.code, self.options), f"run_{self.name}")
         guarded: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         passed = [self._passed(label, kind, value, guarded) for (kind, label), value in zip(self.takes, args)]

@@ -22,8 +22,8 @@ class _Thread(threading.local):
 
 
 _thread = _Thread()
-#: what the machine has; tests set these
-machine = {"devices": 2, "memory": 1 << 34, "driver_error": None}
+#: what the machine has; tests set these.  runs_kernels: whether kernels in CUDA C are run, not only counted
+machine = {"devices": 2, "memory": 1 << 34, "driver_error": None, "runs_kernels": True}
 
 
 def current() -> int:

@@ -63,7 +63,6 @@ class ufunc:
         outs: tuple = args[self.nin :] or (out if isinstance(out, tuple) else () if out is None else (out,))
         operands = [operand(a, device, self.name) for a in args[: self.nin]]
         results = self._results(operands, dtype)
-        counting.launch(self.name)
         extra: dict[str, Any] = {}
         if outs:
             if not all(isinstance(o, ndarray) for o in outs):
@@ -78,6 +77,7 @@ class ufunc:
             extra["dtype"] = dtype
         with np.errstate(all="ignore"):
             values = self.numpy(*operands, **extra)
+        counting.launch(self.name, (*operands, where), outs or (values if self.nout > 1 else (values,)))
         if outs:
             return outs[0] if self.nout == 1 else outs
         made = tuple(
@@ -100,7 +100,9 @@ class ufunc:
             raise TypeError(f"scatter_{self.scatter} does not support {memory.dtype}")
         parts, _ = indexing._host_index(a, indices)
         value = operand(b, device, f"{self.name}.at")
-        counting.launch(f"{self.name}.at", 1 if not isinstance(indices, tuple) else 1 + 2 * len(indices))
+        named = memory[parts]
+        times = 1 if not isinstance(indices, tuple) else 1 + 2 * len(indices)
+        counting.launch(f"{self.name}.at", (*indexing._arrays(parts), value, named), (named,), times)
         with np.errstate(all="ignore"):
             self.numpy.at(memory, parts, np.asarray(value).astype(memory.dtype))
 
@@ -115,9 +117,10 @@ class ufunc:
             raise NotImplementedError(f"`{self.name}.{method}` is not supported yet")
         if out is not None:
             raise NotImplementedError("the stand-in has no out= here")
-        counting.launch(f"{self.name}.{method}")
         device = runtime.current()
-        return wrap(getattr(self.numpy, method)(operand(array, device, self.name), **options), device, None)
+        result = getattr(self.numpy, method)(operand(array, device, self.name), **options)
+        counting.launch(f"{self.name}.{method}", (array,), (result,))
+        return wrap(result, device, None)
 
     def outer(self, A: Any, B: Any, **kwargs: Any) -> Any:
         return self(A.reshape(A.shape + (1,) * B.ndim), B, **kwargs)
