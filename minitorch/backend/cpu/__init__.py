@@ -14,8 +14,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_ACTIVATIONS = (
+    "elu", "gelu", "gelu_tanh", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
+    "mish", "sigmoid", "silu", "softplus", "softshrink", "softsign", "threshold",
+)  # fmt: skip
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
+    **dict.fromkeys(_ACTIVATIONS, "minitorch.backend.cpu.activations"),
+    **dict.fromkeys([f"{name}_grad" for name in (*_ACTIVATIONS, "tanh")], "minitorch.backend.cpu.activations"),
+    "erf": "minitorch.backend.cpu.activations",
     "conv_forward": "minitorch.backend.cpu.conv",
     "conv_input_grad": "minitorch.backend.cpu.conv",
     "conv_weight_grad": "minitorch.backend.cpu.conv",
@@ -28,6 +35,10 @@ _REPLACEMENTS = {
     "matmul": "minitorch.backend.cpu.products",
     "sgd_step": "minitorch.backend.cpu.optim_steps",
     "adam_step": "minitorch.backend.cpu.optim_steps",
+    "dropout": "minitorch.backend.cpu.random",
+    "fill_normal": "minitorch.backend.cpu.random",
+    "fill_uniform": "minitorch.backend.cpu.random",
+    "scale_kept": "minitorch.backend.cpu.random",
 }
 _broken = False
 

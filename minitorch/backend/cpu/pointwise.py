@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitorch.backend.cpu import pointwise_kernels as kernels
-from minitorch.backend.cpu.arrays import plain
 from minitorch.backend.cpu.threads import share
 
 # Elements that are worth waking another thread for.
 _LEAST = 1 << 16
+_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _each(kernel: Any, *arrays: np.ndarray) -> np.ndarray:
-    out = np.empty_like(arrays[0])
-    flat = [a.reshape(-1) for a in (*arrays, out)]
-    share(lambda i, j: kernel(*[a[i:j] for a in flat]), out.size, _LEAST)
+def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence[float] = ()) -> Any:
+    """``kernel(*arrays, out, *params)`` over all elements; the result is in memory as the first array is.
+
+    Shapes and dtypes are one and the same, else nothing is done.  ``least`` elements are worth waking a thread for.
+    """
+    first = arrays[0]
+    dtype, shape = first.dtype, first.shape
+    if dtype is not _float32 and dtype != _float64:
+        return NotImplemented
+    flat = []
+    for a in arrays:
+        if a.dtype != dtype or a.shape != shape:
+            return NotImplemented
+        if not a.flags.carray:
+            return _each_in_memory_order(kernel, least, arrays, params)
+        flat.append(a.ravel())
+    out = np.empty(shape, dtype)
+    flat.append(out.ravel())
+    if out.size < 2 * least:
+        kernel(*flat, *map(float, params))
+    else:
+        share(lambda i, j: kernel(*[a[i:j] for a in flat], *map(float, params)), out.size, least)
     return out
 
 
+def _each_in_memory_order(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence[float]) -> Any:
+    """The same with axes sorted, those with the largest steps first; what still has gaps is copied."""
+    strides = arrays[0].strides
+    order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
+    moved = [a.transpose(order) for a in arrays]
+    whole = [a if a.flags.carray else np.array(a, order="C") for a in moved]  # of a NumPy scalar an array as well
+    out = each(kernel, least, whole, params)
+    return out if out is NotImplemented else out.transpose(np.argsort(order))
+
+
 def relu(x: np.ndarray) -> Any:
-    return _each(kernels.relu, x) if plain(x) else NotImplemented
+    return each(kernels.relu, _LEAST, (x,))
 
 
 def where_nonzero(g: np.ndarray, y: np.ndarray) -> Any:
-    return _each(kernels.where_nonzero, g, y) if plain(g, y) and g.shape == y.shape else NotImplemented
+    return each(kernels.where_nonzero, _LEAST, (y, g))

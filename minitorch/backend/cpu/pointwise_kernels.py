@@ -15,7 +15,7 @@ def relu(x, out):
 
 
 @entry
-def where_nonzero(g, y, out):
+def where_nonzero(y, g, out):
     zero = g.dtype.type(0)
     for i in range(g.size):
         out[i] = g[i] if y[i] != zero else zero

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minitorch.backend.primitives.activations import log1p_exp
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.activation import logsigmoid
 from minitorch.nn.functional.loss import declare_loss
 from minitorch.nn.functional.reduce import matched, reduction_of, same_shape
-from minitorch.nn.functional.smooth import log1p_exp
 
 
 def _log_clamped(lib: Any, x: Any) -> Any:

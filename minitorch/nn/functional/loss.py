@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.activations import log1p_exp
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.reduce import (
@@ -23,7 +24,6 @@ from minitorch.nn.functional.reduce import (
     weighted,
     weighted_mean,
 )
-from minitorch.nn.functional.smooth import log1p_exp
 
 
 def declare_loss(names: str, value: Callable, by_input: Callable, by_target: Callable) -> Callable[..., Tensor]:

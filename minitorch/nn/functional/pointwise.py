@@ -6,12 +6,12 @@ The parameters of an operation are one tuple, its last argument.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives import activations
+from minitorch.backend.primitives.activations import logistic
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
-from minitorch.nn.functional.smooth import logistic
 from minitorch.ops.joining import cat
 
 
@@ -26,17 +26,18 @@ times.rules(input=times)
 # ---- straight pieces
 
 
-def straight(name: str, node: str, value: Callable, gradient: Callable, kinds: str = "f") -> Callable[..., Tensor]:
-    """The operation ``value(lib, x, *params)`` on arrays of the library ``lib``; ``gradient(lib, g, x, *params)``.
+def straight(name: str, node: str, kinds: str = "f") -> Callable[..., Tensor]:
+    """The operation that the pair ``name`` of :mod:`minitorch.backend.primitives.activations` computes.
 
     The derivative is constant between kinks, so it has one by ``g`` alone, which is itself.
     """
+    value, gradient = getattr(activations, name), getattr(activations, f"{name}_grad")
 
     def function(input: Array, params):
-        return value(xp(input), input, *params)
+        return value(input, *params)
 
     def backward(g: Array, input: Array, params):
-        return gradient(xp(g), g, input, *params)
+        return gradient(g, input, *params)
 
     function.__name__ = name
     operation = op(node, kinds=kinds)(function)
@@ -46,59 +47,12 @@ def straight(name: str, node: str, value: Callable, gradient: Callable, kinds: s
     return operation
 
 
-# NumPy's where() takes as long as ten passes of arithmetic if its condition has no pattern: hence products with masks.
-
-
-def _slope_of_leaky(lib: Any, x: Any, slope: float) -> Any:
-    """1 above zero, ``slope`` below, as an array."""
-    if 0 <= slope <= 1:
-        return lib.maximum(x > 0, x.dtype.type(slope))
-    return lib.where(x > 0, x.dtype.type(1), x.dtype.type(slope))
-
-
-def _without_negative_zero(x: Any) -> Any:
-    x += 0
-    return x
-
-
-leaky_relu = straight(
-    "leaky_relu",
-    "LeakyReluBackward0",
-    lambda lib, x, slope: lib.maximum(x, x * slope) if slope <= 1 else lib.minimum(x, x * slope),
-    lambda lib, g, x, slope: g * _slope_of_leaky(lib, x, slope),
-)
-hardtanh = straight(
-    "hardtanh",
-    "HardtanhBackward0",
-    lambda lib, x, low, high: lib.clip(x, low, high),
-    lambda lib, g, x, low, high: g * ((x > low) & (x < high)),
-    kinds="iuf",
-)
-threshold = straight(
-    "threshold",
-    "ThresholdBackward0",
-    lambda lib, x, threshold, value: lib.where(x <= threshold, x.dtype.type(value), x),
-    lambda lib, g, x, threshold, value: g * ~(x <= threshold),
-    kinds="iuf",
-)
-hardshrink = straight(
-    "hardshrink",
-    "HardshrinkBackward0",
-    lambda lib, x, lambd: _without_negative_zero(x * (abs(x) > lambd)),
-    lambda lib, g, x, lambd: g * (abs(x) > lambd),
-)
-softshrink = straight(
-    "softshrink",
-    "SoftshrinkBackward0",
-    lambda lib, x, lambd: x - lib.clip(x, -lambd, lambd),
-    lambda lib, g, x, lambd: g * (abs(x) > lambd),
-)
-hardsigmoid = straight(
-    "hardsigmoid",
-    "HardsigmoidBackward0",
-    lambda lib, x: lib.clip(x + 3, 0, 6) / 6,
-    lambda lib, g, x: g * (abs(x) < 3) * g.dtype.type(1 / 6),
-)
+leaky_relu = straight("leaky_relu", "LeakyReluBackward0")
+hardtanh = straight("hardtanh", "HardtanhBackward0", kinds="iuf")
+threshold = straight("threshold", "ThresholdBackward0", kinds="iuf")
+hardshrink = straight("hardshrink", "HardshrinkBackward0")
+softshrink = straight("softshrink", "SoftshrinkBackward0")
+hardsigmoid = straight("hardsigmoid", "HardsigmoidBackward0")
 
 
 @op("RreluWithNoiseBackward0", kinds="f")

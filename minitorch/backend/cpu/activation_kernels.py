@@ -1,0 +1,293 @@
+"""The loops of :mod:`.activations`, compiled.  Arrays have one dimension; parameters come as float64 and are rounded
+once."""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+from minitorch.backend.cpu.compiling import entry
+from minitorch.backend.cpu.elementary import erf as error_function
+from minitorch.backend.cpu.elementary import exp, expm1, inlined, log1p, logistic, logistic_and_slope
+from minitorch.backend.primitives.activations import CUBIC, DENSITY, ROOT_HALF, K
+
+# ---- in terms of the logistic function
+
+
+@entry
+def sigmoid(x, out):
+    for i in range(x.size):
+        out[i] = logistic(x[i])
+
+
+@entry
+def sigmoid_grad(y, g, out):
+    for i in range(g.size):
+        out[i] = g[i] * (y[i] - y[i] * y[i])
+
+
+@entry
+def tanh_grad(y, g, out):
+    for i in range(g.size):
+        out[i] = g[i] - g[i] * (y[i] * y[i])
+
+
+@entry
+def silu(x, out):
+    for i in range(x.size):
+        out[i] = x[i] * logistic(x[i])
+
+
+@entry
+def silu_grad(x, g, out):
+    for i in range(x.size):
+        s, slope = logistic_and_slope(x[i])
+        out[i] = g[i] * (s + x[i] * slope)
+
+
+@inlined
+def _log1p_exp(x):
+    rest = log1p(exp(-abs(x)))
+    return x + rest if x > type(x)(0) else rest
+
+
+@entry
+def softplus(x, out, beta, threshold):
+    kind = x.dtype.type
+    beta, threshold = kind(beta), kind(threshold)
+    for i in range(x.size):
+        scaled = x[i] * beta
+        out[i] = x[i] if scaled > threshold else _log1p_exp(scaled) / beta
+
+
+@entry
+def softplus_grad(x, g, out, beta, threshold):
+    kind = x.dtype.type
+    beta, threshold = kind(beta), kind(threshold)
+    for i in range(x.size):
+        scaled = x[i] * beta
+        out[i] = g[i] if scaled > threshold else g[i] * logistic(scaled)
+
+
+@entry
+def logsigmoid(x, out):
+    for i in range(x.size):
+        out[i] = -_log1p_exp(-x[i])
+
+
+@entry
+def logsigmoid_grad(x, g, out):
+    for i in range(x.size):
+        out[i] = g[i] * logistic(-x[i])
+
+
+@entry
+def mish(x, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        e = exp(kind(20) if x[i] > kind(20) else x[i])
+        n = e * (e + kind(2))
+        out[i] = x[i] * (n / (n + kind(2)))
+
+
+@entry
+def mish_grad(x, g, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        capped = kind(20) if x[i] > kind(20) else x[i]
+        e = exp(capped)
+        n = e * (e + kind(2))
+        whole = n + kind(2)
+        rise = kind(4) * e * (e + kind(1)) / (whole * whole)
+        out[i] = g[i] * (n / whole + capped * rise)
+
+
+# ---- x·Φ(x)
+
+
+@inlined
+def _normal_distribution(x):
+    kind = type(x)
+    return kind(0.5) + kind(0.5) * error_function(x * kind(ROOT_HALF))
+
+
+@entry
+def gelu(x, out):
+    for i in range(x.size):
+        out[i] = x[i] * _normal_distribution(x[i])
+
+
+@entry
+def gelu_grad(x, g, out):
+    half, density = x.dtype.type(-0.5), x.dtype.type(DENSITY)
+    for i in range(x.size):
+        out[i] = g[i] * (_normal_distribution(x[i]) + x[i] * density * exp(x[i] * x[i] * half))
+
+
+# (1 + tanh(u)) / 2 is the logistic function of 2u.
+
+
+@entry
+def gelu_tanh(x, out):
+    first, third = x.dtype.type(2 * K), x.dtype.type(2 * K * CUBIC)
+    for i in range(x.size):
+        out[i] = x[i] * logistic(x[i] * (first + third * (x[i] * x[i])))
+
+
+@entry
+def gelu_tanh_grad(x, g, out):
+    kind = x.dtype.type
+    first, third = kind(2 * K), kind(2 * K * CUBIC)
+    for i in range(x.size):
+        square = third * (x[i] * x[i])
+        s, slope = logistic_and_slope(x[i] * (first + square))
+        out[i] = g[i] * (s + slope * (x[i] * (first + kind(3) * square)))
+
+
+# ---- exponential below zero
+
+
+@entry
+def elu(x, out, alpha, scale, rate):
+    kind = x.dtype.type
+    below, scale, rate = kind(alpha * scale), kind(scale), kind(rate)
+    for i in range(x.size):
+        out[i] = x[i] * scale if x[i] > kind(0) else below * expm1(x[i] * rate)
+
+
+@entry
+def elu_grad(x, g, out, alpha, scale, rate):
+    kind = x.dtype.type
+    below, scale, rate = kind(alpha * scale * rate), kind(scale), kind(rate)
+    for i in range(x.size):
+        out[i] = g[i] * scale if x[i] > kind(0) else g[i] * (below * exp(x[i] * rate))
+
+
+# ---- quotients
+
+
+@entry
+def softsign(x, out):
+    for i in range(x.size):
+        out[i] = x[i] / (x.dtype.type(1) + abs(x[i]))
+
+
+@entry
+def softsign_grad(x, g, out):
+    for i in range(x.size):
+        below = x.dtype.type(1) + abs(x[i])
+        out[i] = g[i] / (below * below)
+
+
+@entry
+def hardswish(x, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        y = x[i] + kind(3)
+        y = kind(0) if y < kind(0) else y
+        y = kind(6) if y > kind(6) else y
+        out[i] = x[i] * y * kind(1 / 6)
+
+
+@entry
+def hardswish_grad(x, g, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        y = g[i] * (x[i] * kind(1 / 3) + kind(0.5))
+        y = kind(0) if x[i] <= kind(-3) else y
+        out[i] = g[i] if x[i] >= kind(3) else y
+
+
+# ---- straight pieces
+
+
+@entry
+def leaky_relu(x, out, slope):
+    kind = x.dtype.type
+    slope = kind(slope)
+    for i in range(x.size):
+        out[i] = x[i] if x[i] > kind(0) else x[i] * slope
+
+
+@entry
+def leaky_relu_grad(x, g, out, slope):
+    kind = x.dtype.type
+    slope = kind(slope)
+    for i in range(x.size):
+        out[i] = g[i] if x[i] > kind(0) else g[i] * slope
+
+
+@entry
+def hardtanh(x, out, low, high):
+    low, high = x.dtype.type(low), x.dtype.type(high)
+    for i in range(x.size):
+        y = low if x[i] < low else x[i]
+        out[i] = high if y > high else y
+
+
+@entry
+def hardtanh_grad(x, g, out, low, high):
+    low, high, zero = x.dtype.type(low), x.dtype.type(high), x.dtype.type(0)
+    for i in range(x.size):
+        y = g[i] if x[i] > low else zero
+        out[i] = y if x[i] < high else zero
+
+
+@entry
+def threshold(x, out, threshold, value):
+    threshold, value = x.dtype.type(threshold), x.dtype.type(value)
+    for i in range(x.size):
+        out[i] = value if x[i] <= threshold else x[i]
+
+
+@entry
+def threshold_grad(x, g, out, threshold, value):
+    threshold, zero = x.dtype.type(threshold), x.dtype.type(0)
+    for i in range(x.size):
+        out[i] = zero if x[i] <= threshold else g[i]
+
+
+@entry
+def hardshrink(x, out, lambd):
+    lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
+    for i in range(x.size):
+        out[i] = zero if abs(x[i]) <= lambd else x[i]
+
+
+@entry
+def softshrink(x, out, lambd):
+    lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
+    for i in range(x.size):
+        y = x[i] - lambd if x[i] > lambd else zero * x[i]
+        out[i] = x[i] + lambd if x[i] < -lambd else y
+
+
+@entry
+def shrink_grad(x, g, out, lambd):
+    lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
+    for i in range(x.size):
+        out[i] = g[i] if abs(x[i]) > lambd else zero
+
+
+@entry
+def hardsigmoid(x, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        y = (x[i] + kind(3)) * kind(1 / 6)
+        y = kind(0) if y < kind(0) else y
+        out[i] = kind(1) if y > kind(1) else y
+
+
+@entry
+def hardsigmoid_grad(x, g, out):
+    kind = x.dtype.type
+    for i in range(x.size):
+        out[i] = g[i] * kind(1 / 6) if abs(x[i]) < kind(3) else kind(0)
+
+
+# ---- special functions
+
+
+@entry
+def erf(x, out):
+    for i in range(x.size):
+        out[i] = error_function(x[i])
