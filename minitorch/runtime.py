@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from minitorch.backend import reduced_precision
 from minitorch.backend.cpu import threads
-
-_precision = "highest"
 
 
 def get_num_threads() -> int:
@@ -48,20 +47,27 @@ def set_num_interop_threads(int: int) -> None:
 
 
 def get_float32_matmul_precision() -> str:
-    """What :func:`set_float32_matmul_precision` was last given."""
-    return _precision
+    """How exactly float32 matrices are multiplied on a GPU: "highest", or "high" or "medium" where TF32 is allowed."""
+    return reduced_precision.level()
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Takes PyTorch's levels; products of float32 matrices keep full precision at each of them.
+    """Lets a GPU round the factors of products of float32 matrices to TF32 ("high", "medium") or not ("highest").
+
+    It is the same switch as ``minitorch.backends.cuda.matmul.allow_tf32``.  On a CPU products keep full precision.
 
     Raises:
         ValueError: not "highest", "high" or "medium".
+
+    >>> import minitorch as torch
+    >>> torch.set_float32_matmul_precision("high")
+    >>> torch.backends.cuda.matmul.allow_tf32
+    True
+    >>> torch.set_float32_matmul_precision("highest")
     """
-    global _precision
-    if precision not in ("highest", "high", "medium"):
+    if precision not in reduced_precision.LEVELS:
         raise ValueError(f"expected one of 'highest', 'high', 'medium', got {precision!r}")
-    _precision = precision
+    reduced_precision.set_level(precision)
 
 
 _deterministic = False

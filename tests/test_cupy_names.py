@@ -15,22 +15,25 @@ from cupy_stand_in import record, surface
 CUPY = "cupy" not in sys.modules and importlib.util.find_spec("cupy") is not None
 
 PACKAGE = Path(__file__).parents[1] / "minitorch"
-#: functions that return the array library
+#: functions that return the array library, and parameters that are it
 GIVE_MODULE = {"xp", "array_module", "cupy"}
+PARAMETERS = {"xp", "lib", "library"}
 
 
 def _is_module(node: ast.AST, names: set[str]) -> bool:
-    """Whether an expression is the array library: ``xp(a)``, or a name that was given such a value."""
+    """Whether an expression is the array library: ``xp(a)``, ``self.lib``, or a name that was given such a value."""
     if isinstance(node, ast.Call):
         function = node.func
         return getattr(function, "id", getattr(function, "attr", "")) in GIVE_MODULE
+    if isinstance(node, ast.Attribute):
+        return node.attr == "lib" and isinstance(node.value, ast.Name) and node.value.id == "self"
     return isinstance(node, ast.Name) and node.id in names
 
 
 def _path(node: ast.AST, names: set[str]) -> str | None:
     """``"lib.stride_tricks.as_strided"`` of ``xp(a).lib.stride_tricks.as_strided``."""
     parts: list[str] = []
-    while isinstance(node, ast.Attribute):
+    while isinstance(node, ast.Attribute) and not _is_module(node, names):
         parts.append(node.attr)
         node = node.value
     return ".".join(reversed(parts)) if parts and _is_module(node, names) else None
@@ -44,7 +47,7 @@ def uses(tree: ast.AST) -> Iterator[tuple[int, str, list[str]]]:
         if isinstance(node, ast.Assign) and _is_module(node.value, set())
         for target in node.targets
         if isinstance(target, ast.Name)
-    }
+    } | {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg) and node.arg in PARAMETERS}
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
@@ -87,16 +90,21 @@ def test_the_package_uses_only_what_cupy_has() -> None:
 
 def test_what_cupy_lacks_is_found() -> None:
     source = """
-def f(a):
+def f(a, library):
     xp = array_module(a)
     xp.errstate(all="ignore")
+    library.cuda.nothing
+
     xp.lib.stride_tricks.as_strided(a, shape=(1,), strides=(4,))
     module.nothing
+    self.lib.nothing(a)
     return xp(a).sum(a, initial=0) + cupy().exp(a, order="C") + xp.add.at(a, 1, 2) + xp.add.here
 """
     found = {path: problem(path, keywords) for _, path, keywords in uses(ast.parse(source))}
     assert found == {
         "errstate": "CuPy has no errstate",
+        "cuda.nothing": "CuPy has no cuda.nothing",
+        "nothing": "CuPy has no nothing",
         "lib.stride_tricks.as_strided": None,
         "sum": "sum takes no initial",
         "exp": "exp takes no order",
@@ -111,7 +119,10 @@ def test_names_are_those_of_the_installed_cupy() -> None:
     import cupy
 
     recorded = record.FILE.read_text(encoding="utf-8").splitlines()
-    now = record.lines()
+    of_cublas = record.cublas_lines()
+    now = [*record.lines(), *of_cublas]
+    if not of_cublas:
+        recorded = [line for line in recorded if " cuda.cublas." not in line]
     if cupy.__version__.split(".")[:2] == record.VERSION.split(".")[:2]:
         assert recorded == now
     used = {path for _, path, _ in package_uses()}
@@ -121,6 +132,29 @@ def test_names_are_those_of_the_installed_cupy() -> None:
 
     missing = lines_of(used, recorded) - lines_of(used, now)
     assert not missing
+
+
+@pytest.mark.skipif(not CUPY, reason="CuPy is not installed (it needs no GPU here)")
+def test_numbers_of_types_in_cublas() -> None:
+    """What is passed to cuBLAS as a number, by CuPy's names."""
+    import cupy
+    import numpy as np
+    from cupy_stand_in import cublas as stand_in
+
+    from minitorch.backend.cuda import products
+
+    runtime = cupy.cuda.runtime
+    kinds = {np.float16: runtime.CUDA_R_16F, np.float32: runtime.CUDA_R_32F, np.float64: runtime.CUDA_R_64F}
+    assert {dtype: kind for dtype, (kind, _) in products.TYPES.items()} == {np.dtype(t): k for t, k in kinds.items()}
+    assert {kind: dtype.type for kind, dtype in stand_in.TYPES.items()} == {k: t for t, k in kinds.items()}
+    if not record.cublas_lines():
+        pytest.skip("the rest needs cuBLAS itself")
+    cublas = cupy.cuda.cublas
+    assert cublas.CUBLAS_COMPUTE_32F_FAST_TF32 == products.TF32 == stand_in.TF32
+    assert cublas.CUBLAS_COMPUTE_32F == stand_in.FULL and cublas.CUBLAS_COMPUTE_64F == stand_in.DOUBLE
+    assert {compute for _, compute in products.TYPES.values()} == {stand_in.FULL, stand_in.DOUBLE}
+    assert (cublas.CUBLAS_OP_N, cublas.CUBLAS_OP_T) == (0, 1)
+    assert cublas.CUBLAS_GEMM_DEFAULT == products.ALGORITHM
 
 
 @pytest.mark.skipif(not CUPY, reason="CuPy is not installed (it needs no GPU here)")

@@ -35,6 +35,11 @@ def cupy() -> Any:
     return _cupy
 
 
+def cupy_if_used() -> Any:
+    """The CuPy module once something has asked for it, ``None`` before: no array can lie on a GPU then."""
+    return _cupy
+
+
 def why_no_cupy() -> str | None:
     """Why arrays cannot live on a GPU here, with the remedy; ``None`` if they can."""
     try:

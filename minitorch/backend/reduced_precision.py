@@ -1,22 +1,56 @@
-"""Products of float32 matrices in TF32, on GPUs that have it."""
+"""How exactly float32 matrices are multiplied on a GPU: the one place that knows what scripts asked for.
+
+TF32 rounds factors to 10 bits of mantissa and sums in float32, on GPUs from the Ampere generation on.  CuPy has a
+switch for its own products under names that it does not promise to keep; without them those keep full precision.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.array_module import cupy, why_no_cupy
+from minitorch.backend.array_module import cupy_if_used, when_found
+
+LEVELS = ("highest", "high", "medium")
+_level = "highest"
 
 
-def allow_tf32(allowed: bool) -> None:
-    """Lets cuBLAS round factors to 10 bits of mantissa, or forbids it; does nothing where there is no GPU.
+def checked(precision: str) -> str:
+    """``precision``, if it is a name of PyTorch's ``fp32_precision``.
 
-    CuPy has the switch under names that it does not promise to keep: where they are gone, precision stays full.
+    Raises:
+        RuntimeError: it is not.
     """
-    if why_no_cupy() is not None:
-        return
+    if precision not in ("ieee", "tf32", "none"):
+        raise RuntimeError(f"fp32_precision: expected 'ieee', 'tf32' or 'none', got {precision!r}")
+    return precision
+
+
+def level() -> str:
+    """One of ``LEVELS``; all but the first let factors be rounded to TF32."""
+    return _level
+
+
+def set_level(name: str) -> None:
+    """From now on products are as precise as ``name`` says."""
+    global _level
+    _level = name
+    _tell_cupy()
+
+
+def tf32_allowed() -> bool:
+    """Whether factors may be rounded to TF32."""
+    return _level != "highest"
+
+
+def _tell_cupy(count: int = 1) -> None:
+    """Has CuPy's own products follow, once CuPy is in use: a switch alone is no reason to import it."""
+    library = cupy_if_used()
     try:
-        core = cupy()._core
-        kinds = core._routines_linalg
-        core.set_compute_type(np.float32, kinds.COMPUTE_TYPE_TF32 if allowed else kinds.COMPUTE_TYPE_DEFAULT)
+        kinds = library._core._routines_linalg
+        kind = kinds.COMPUTE_TYPE_TF32 if tf32_allowed() else kinds.COMPUTE_TYPE_DEFAULT
+        library._core.set_compute_type(np.float32, kind)
     except AttributeError:
         pass
+
+
+when_found.append(_tell_cupy)

@@ -5,28 +5,43 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-from minitorch.backend.reduced_precision import allow_tf32 as set_tf32
+from minitorch.backend import reduced_precision
 
 
 class _Matmul:
-    """Precision of products: ``allow_tf32`` is for float32 on a GPU, the others are remembered and change nothing."""
+    """Precision of products of float32 matrices: ``allow_tf32``, or ``fp32_precision`` ("tf32", "ieee").
 
-    __slots__ = ("_tf32", "allow_bf16_reduced_precision_reduction", "allow_fp16_reduced_precision_reduction")
+    The other switches are remembered: float16 is summed in float32 at any setting.
+    """
+
+    __slots__ = (
+        "allow_bf16_reduced_precision_reduction",
+        "allow_fp16_accumulation",
+        "allow_fp16_reduced_precision_reduction",
+    )
 
     def __init__(self) -> None:
-        self._tf32 = False
         self.allow_fp16_reduced_precision_reduction = True
         self.allow_bf16_reduced_precision_reduction = True
+        self.allow_fp16_accumulation = False
 
     @property
     def allow_tf32(self) -> bool:
-        """Whether factors may be rounded to TF32."""
-        return self._tf32
+        """Whether a GPU may round factors to TF32; :func:`minitorch.set_float32_matmul_precision` sets the same."""
+        return reduced_precision.tf32_allowed()
 
     @allow_tf32.setter
     def allow_tf32(self, allowed: bool) -> None:
-        self._tf32 = bool(allowed)
-        set_tf32(self._tf32)
+        reduced_precision.set_level("high" if allowed else "highest")
+
+    @property
+    def fp32_precision(self) -> str:
+        """What the switch says in PyTorch's newer words: "tf32" where :attr:`allow_tf32` is true, else "ieee"."""
+        return "tf32" if self.allow_tf32 else "ieee"
+
+    @fp32_precision.setter
+    def fp32_precision(self, precision: str) -> None:
+        self.allow_tf32 = reduced_precision.checked(precision) == "tf32"
 
 
 matmul = _Matmul()

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functions, raw, runtime, surface
+from . import cublas, functions, raw, runtime, surface
 from .array import ndarray
 from .counting import Counts, counted, total
 
@@ -53,7 +53,7 @@ def _build() -> dict[str, types.ModuleType]:
         name: _Namespace(name)
         for name in (
             "cupy", "cupy.linalg", "cupy.fft", "cupy.lib", "cupy.lib.stride_tricks", "cupy.cuda", "cupy.cuda.runtime",
-            "cupy.cuda.memory", "cupyx",
+            "cupy.cuda.memory", "cupy.cuda.cublas", "cupyx",
         )
     }  # fmt: skip
     for name, module in modules.items():
@@ -78,6 +78,9 @@ def _build() -> dict[str, types.ModuleType]:
     ):
         setattr(cuda, name, getattr(runtime, name))
     cuda.is_available = lambda: runtime.getDeviceCount() > 0  # type: ignore[attr-defined]
+    cuda.get_cublas_handle = cublas.get_cublas_handle  # type: ignore[attr-defined]
+    for name in ("gemmStridedBatchedEx", "CUBLASError"):
+        setattr(modules["cupy.cuda.cublas"], name, getattr(cublas, name))
     cuda.get_device_id = runtime.getDevice  # type: ignore[attr-defined]
     modules["cupy.cuda.memory"].OutOfMemoryError = runtime.OutOfMemoryError  # type: ignore[attr-defined]
     for name in (

@@ -28,6 +28,8 @@ CLASSES = (
     "RawModule",
     "RawKernel",
 )
+#: of cuBLAS, what is called directly; it can be looked up only where the library itself is installed
+CUBLAS = ("CUBLASError", "gemmStridedBatchedEx")
 UNKNOWN = "(*args, **kwargs)"
 DUNDERS = ("__array__", "__index__", "__contains__", "__imatmul__", "__dlpack__", "__dlpack_device__")
 
@@ -43,12 +45,26 @@ def _parameters(function: Any) -> str:
         found = re.search(r"\((.*)\)", line)
         text = f"({found[1]})" if found else UNKNOWN
         # Cython's docstrings carry C types and always name self.
-        text = re.sub(r"\b(?:int|str|tuple|list|bint|size_t|Py_ssize_t|\w*ndarray\w*|intptr_t|bool) (?=\w)", "", text)
+        text = re.sub(
+            r"\b(?:int|str|tuple|list|bint|long long|size_t|Py_ssize_t|\w*ndarray\w*|intptr_t|bool) (?=\w)", "", text
+        )
     return re.sub(r"<class '(?:numpy\.)?(\w+)'>", r"\1", text)
 
 
 def _packed(kind: str, names: list[str]) -> list[str]:
     return textwrap.wrap(" ".join(names), 118, initial_indent=f"{kind} ", subsequent_indent=f"{kind} ")
+
+
+def cublas_lines() -> list[str]:
+    """One line for each name of cuBLAS; none where the library cannot be loaded."""
+    from cupy import cuda
+
+    try:
+        library = cuda.cublas
+    except ImportError:
+        return []
+    found = [(f"cuda.cublas.{name}", getattr(library, name)) for name in CUBLAS]
+    return [f"class {path}" if inspect.isclass(x) else f"function {path}{_parameters(x)}" for path, x in found]
 
 
 def lines() -> list[str]:
@@ -95,5 +111,6 @@ def lines() -> list[str]:
 
 
 if __name__ == "__main__":
-    FILE.write_text("\n".join(lines()) + "\n", encoding="utf-8")
-    print(f"{FILE}: {len(lines())} names", file=sys.stderr)
+    recorded = [*lines(), *cublas_lines()]
+    FILE.write_text("\n".join(recorded) + "\n", encoding="utf-8")
+    print(f"{FILE}: {len(recorded)} lines", file=sys.stderr)
