@@ -121,6 +121,8 @@ class Protocols:
     def __dlpack__(self, *, stream: Any = None, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if self._data.dtype.kind == "V":
+            raise BufferError("Can't export tensors of bfloat16, which NumPy does not know; use .float() first")
         return self._data.__dlpack__(stream=stream, **options)
 
     def __dlpack_device__(self) -> tuple:

@@ -11,17 +11,17 @@ from minitorch.backend.primitives.workspace import scratch
 
 # Elements of one part: the five or six arrays of a step then share a level-2 cache, and the calls cost little beside.
 _PART = 1 << 15
-_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+_SINGLE = np.dtype(np.float32)
 
 
 def parts(xp: Any, *arrays: Any) -> Iterable[tuple]:
     """The same part of all arrays, one part after the other; ``None`` stands for itself.
 
-    The order is parameter, gradient, states.  Parts of float16 arrays are float32 copies, written back when the next
-    part is asked for, the gradient's excepted.
+    The order is parameter, gradient, states.  Parts of arrays of 16 bits are float32 copies, written back when the
+    next part is asked for, the gradient's excepted.
     """
     param = arrays[0]
-    if (xp is np and param.size > _PART) or param.dtype == _HALF:
+    if (xp is np and param.size > _PART) or param.itemsize == 2:
         return _cut(xp, arrays)
     return (arrays,) if param.size else ()
 
@@ -33,7 +33,7 @@ def _cut(xp: Any, arrays: tuple) -> Iterator[tuple]:
     rows = max(1, _PART * length // size) if xp is np and size > _PART else length
     for first in range(0, length, rows) if size else ():
         part = tuple([None if a is None else a[first : first + rows] for a in arrays])
-        if arrays[0].dtype == _HALF:
+        if arrays[0].itemsize == 2:
             yield from _widened(xp, part)
         else:
             yield part
