@@ -15,7 +15,7 @@ from cupy_stand_in import counted, raw
 import minitorch
 from minitorch.backend import primitives
 from minitorch.backend.cuda import _REPLACEMENTS
-from minitorch.backend.primitives import optim_steps
+from minitorch.backend.primitives import normalization, optim_steps
 
 needs_compiler = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
 
@@ -56,7 +56,8 @@ def _as_tuple(value: Any) -> tuple:
 
 def test_every_replacement_has_its_primitive() -> None:
     for name in _REPLACEMENTS:
-        assert hasattr(getattr(primitives, name, None) or getattr(optim_steps, name), "portable"), name
+        homes = [home for home in (primitives, optim_steps, normalization) if hasattr(home, name)]
+        assert hasattr(getattr(homes[0], name), "portable"), name
 
 
 # ---- pooling
@@ -334,70 +335,3 @@ def test_gradient_through_relu(stand_in: Any, dtype: str) -> None:
     compare(stand_in, primitives.where_nonzero, np.ascontiguousarray(g.T), y)
     turned = primitives.where_nonzero(stand_in.asarray(g).T, stand_in.asarray(y))
     np.testing.assert_array_equal(turned.get(), primitives.where_nonzero(g.T, y))
-
-
-# ---- softmax
-
-SOFTMAXES = [
-    # shape, axis: rows side by side by parts of warps, warps, blocks, large blocks; rows that lie apart
-    ((1, 1), 1), ((1,), 0), ((5, 1), 1), ((1, 5), 1), ((300, 3), 1), ((7, 10), 1), ((5, 33), 1), ((4, 256), 1),
-    ((3, 257), 1), ((2, 3, 300), 2), ((1, 2500), 1), ((2, 9001), 1),
-    ((1, 40), 0), ((40, 1), 0), ((6, 5), 0), ((100, 70), 0), ((3, 4, 5), 1), ((2, 200, 3), 1), ((2, 1, 33), 1),
-]  # fmt: skip
-
-
-@needs_compiler
-@pytest.mark.parametrize("row", SOFTMAXES, ids=str)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_softmax(stand_in: Any, row: tuple, dtype: str) -> None:
-    shape, axis = row
-    rng = np.random.default_rng(10)
-    x, g = (rng.standard_normal((2, *shape)) * 5).astype(dtype)
-    tolerance = 1e-5 if dtype == "float32" else 1e-12
-    for forward, backward in (
-        (primitives.softmax_forward, primitives.softmax_backward),
-        (primitives.log_softmax_forward, primitives.log_softmax_backward),
-    ):
-        y = compare(stand_in, forward, x, axis, tolerance=tolerance)
-        compare(stand_in, backward, g, y.get(), axis, tolerance=tolerance)
-
-
-@needs_compiler
-@pytest.mark.parametrize("length", [4, 300, 3000])
-def test_softmax_of_infinities_and_nan(stand_in: Any, length: int) -> None:
-    """Wherever they are; rows beside them know nothing of it."""
-    rng = np.random.default_rng(11)
-    for places in ([0], [length - 1], [0, length - 1], range(length)):
-        x = rng.standard_normal((6, length))
-        for row, value in enumerate((np.nan, np.inf, -np.inf)):
-            x[2 * row, list(places)] = value
-        x[5] = 1e300  # no difference between these
-        for function in (primitives.softmax_forward, primitives.log_softmax_forward):
-            with np.errstate(invalid="ignore"):
-                compare(stand_in, function, x, 1)
-                compare(stand_in, function, np.ascontiguousarray(x.T), 0)
-
-
-@needs_compiler
-def test_softmax_of_views_of_any_shape(stand_in: Any) -> None:
-    rng = np.random.default_rng(12)
-    for _ in range(30):
-        shape = tuple(rng.integers(1, 20, rng.integers(1, 5)).tolist())
-        axis, turn = int(rng.integers(len(shape))), rng.permutation(len(shape)).tolist()
-        x, g = rng.standard_normal(shape), rng.standard_normal((shape[turn[0]], *[1] * (len(shape) - 1)))
-        view = stand_in.asarray(x).transpose(turn)
-        slope = stand_in.broadcast_to(stand_in.asarray(g), view.shape)
-        x, g = x.transpose(turn), np.broadcast_to(g, view.shape)
-        expected, found = primitives.log_softmax_forward.portable(x, axis), primitives.log_softmax_forward(view, axis)
-        np.testing.assert_allclose(found.get(), expected, rtol=1e-12, atol=1e-12)
-        expected = primitives.log_softmax_backward.portable(g, expected, axis)
-        found = primitives.log_softmax_backward(slope, found, axis)
-        np.testing.assert_allclose(found.get(), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_softmax_leaves_what_it_cannot_take(stand_in: Any) -> None:
-    x = np.random.default_rng(13).standard_normal((6, 5)).astype(np.float16)
-    with counted() as counts:
-        found = primitives.softmax_forward(stand_in.asarray(x), 1)
-    assert not any(name.startswith("kernel") for name in counts.by_name)
-    np.testing.assert_array_equal(found.get(), primitives.softmax_forward.portable(x, 1))

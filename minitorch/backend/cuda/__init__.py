@@ -17,8 +17,8 @@ _CALLS = {
     "matmul_into": "minitorch.backend.cuda.products",
 }
 _REPLACEMENTS = {
-    "adam_step": "minitorch.backend.cuda.optim_steps",
     "add_rows_in_order": "minitorch.backend.cuda.scatter",
+    "adam_step": "minitorch.backend.cuda.optim_steps",
     "avg_pool_backward": "minitorch.backend.cuda.pooling",
     "avg_pool_forward": "minitorch.backend.cuda.pooling",
     "class_loss_backward": "minitorch.backend.cuda.class_loss",
@@ -31,9 +31,13 @@ _REPLACEMENTS = {
     "log_softmax_forward": "minitorch.backend.cuda.softmax",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
+    "move_statistics": "minitorch.backend.cuda.normalization",
     "sgd_step": "minitorch.backend.cuda.optim_steps",
     "softmax_backward": "minitorch.backend.cuda.softmax",
     "softmax_forward": "minitorch.backend.cuda.softmax",
+    "standardize": "minitorch.backend.cuda.normalization",
+    "standardize_by": "minitorch.backend.cuda.normalization",
+    "standardize_grad": "minitorch.backend.cuda.normalization",
     "where_nonzero": "minitorch.backend.cuda.pointwise",
 }
 

@@ -27,13 +27,15 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
 
 
 def _along(kernel: str, axis: int, logarithm: int, *arrays: Any) -> Any:
-    shape = arrays[0].shape
-    if not accepts(*arrays) or not arrays[0].size or any(a.shape != shape for a in arrays):
+    shape, size, dtype = arrays[0].shape, arrays[0].size, arrays[0].dtype
+    if not accepts(*arrays) or not size or any(a.shape != shape for a in arrays):
         return NotImplemented
-    result = cupy().empty(shape, arrays[0].dtype)
     length, inner = shape[axis], math.prod(shape[axis + 1 :])
-    rows = result.size // length
-    lanes, grid, block = team(length, rows, inner > 1)
-    given = [contiguous(a) for a in arrays]
-    launch("softmax.cu", kernel, result.dtype, grid, block, *given, result, logarithm, lanes, length, inner, rows)
+    rows = size // length
+    threads = team(length, rows, inner > 1)
+    if threads is None:
+        return NotImplemented
+    lanes, grid, block = threads
+    result, given = cupy().empty(shape, dtype), [contiguous(a) for a in arrays]
+    launch("softmax.cu", kernel, dtype, grid, block, *given, result, logarithm, lanes, length, inner, rows)
     return result
