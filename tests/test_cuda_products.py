@@ -248,3 +248,23 @@ def test_attention_copies_its_operands_once(cupy: Any) -> None:
     with counted() as counts:
         minitorch.matmul(q, k.mT)
     assert counts.by_name[CALL] == 1 and counts.launches == 3, counts.by_name
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("size", [9, 28])
+def test_columns_of_a_convolution_are_multiplied_where_they_lie(cupy: Any, size: int, groups: int) -> None:
+    """Layers with large matrices go through columns; none of their products copies what it multiplies."""
+    layer = minitorch.nn.Conv2d(64, 256 * groups, 3, padding=1, groups=groups)
+    x = minitorch.rand(2, 64, size, size, requires_grad=True)
+
+    def gradients(device: str) -> list:
+        here, image = layer.to(device), x.detach().to(device).requires_grad_()
+        here.zero_grad()
+        with counted() as counts:
+            here(image).square().sum().backward()
+        if device == "cuda" and groups == 1:
+            assert counts.by_name[CALL] >= 3 and not counts.by_name["matmul"], counts.by_name
+        return [g.grad.cpu() for g in (image, here.weight, here.bias)]
+
+    for mine, expected in zip(gradients("cuda"), gradients("cpu")):
+        minitorch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
