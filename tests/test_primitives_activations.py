@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minitorch.backend.primitives import activations, special
+from minitorch.backend.primitives import activations, pointwise, special
 from tests.replacements import replacement, threads_of_kernels  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("threads_of_kernels")
@@ -95,9 +95,24 @@ def test_special_numbers(name, params, dtype):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_tanh_grad(layout, dtype):
     y, g = make(layout, dtype, spread=0.2)
-    theirs = activations.tanh_grad.portable(g, y)
-    ours = replacement(activations.tanh_grad)(g, y)
-    compare(ours, theirs, activations.tanh_grad.portable(g.astype("float64"), y.astype("float64")), dtype)
+    theirs = pointwise.tanh_grad.portable(g, y)
+    ours = replacement(pointwise.tanh_grad)(g, y)
+    compare(ours, theirs, pointwise.tanh_grad.portable(g.astype("float64"), y.astype("float64")), dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["exp", "tanh"])
+def test_exp_and_tanh(name, dtype):
+    function = getattr(pointwise, name)
+    small = np.logspace(-30, -1, 99)
+    x = np.concatenate([np.linspace(-80, 80, 140_001), small, -small, SPECIAL]).astype(dtype)
+    with np.errstate(all="ignore"):
+        expected = function.portable(x.astype("float64")).astype(dtype)
+    ours = replacement(function)(x)
+    assert ours.dtype == x.dtype
+    np.testing.assert_allclose(ours, expected, rtol=3 * EPS[dtype], atol=0 if dtype == "float64" else 1e-45)
+    signs = np.signbit(replacement(pointwise.tanh)(np.array([0.0, -0.0], dtype)))
+    assert signs.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -5,10 +5,37 @@ once."""
 
 from __future__ import annotations
 
+from minitorch.backend.cpu import elementary
 from minitorch.backend.cpu.compiling import entry
-from minitorch.backend.cpu.elementary import erf as error_function
-from minitorch.backend.cpu.elementary import exp, expm1, inlined, log1p, logistic, logistic_and_slope
+from minitorch.backend.cpu.elementary import expm1, inlined, log1p, logistic, logistic_and_slope
 from minitorch.backend.primitives.activations import CUBIC, DENSITY, ROOT_HALF, K
+
+# ---- functions of which others are made
+
+
+@entry
+def exp(x, out):
+    for i in range(x.size):
+        out[i] = elementary.exp(x[i])
+
+
+@entry
+def erf(x, out):
+    for i in range(x.size):
+        out[i] = elementary.erf(x[i])
+
+
+@entry
+def tanh(x, out):
+    for i in range(x.size):
+        out[i] = elementary.tanh(x[i])
+
+
+@entry
+def tanh_grad(y, g, out):
+    for i in range(g.size):
+        out[i] = g[i] - g[i] * (y[i] * y[i])
+
 
 # ---- in terms of the logistic function
 
@@ -26,12 +53,6 @@ def sigmoid_grad(y, g, out):
 
 
 @entry
-def tanh_grad(y, g, out):
-    for i in range(g.size):
-        out[i] = g[i] - g[i] * (y[i] * y[i])
-
-
-@entry
 def silu(x, out):
     for i in range(x.size):
         out[i] = x[i] * logistic(x[i])
@@ -46,7 +67,7 @@ def silu_grad(x, g, out):
 
 @inlined
 def _log1p_exp(x):
-    rest = log1p(exp(-abs(x)))
+    rest = log1p(elementary.exp(-abs(x)))
     return x + rest if x > type(x)(0) else rest
 
 
@@ -84,7 +105,7 @@ def logsigmoid_grad(x, g, out):
 def mish(x, out):
     kind = x.dtype.type
     for i in range(x.size):
-        e = exp(kind(20) if x[i] > kind(20) else x[i])
+        e = elementary.exp(kind(20) if x[i] > kind(20) else x[i])
         n = e * (e + kind(2))
         out[i] = x[i] * (n / (n + kind(2)))
 
@@ -94,7 +115,7 @@ def mish_grad(x, g, out):
     kind = x.dtype.type
     for i in range(x.size):
         capped = kind(20) if x[i] > kind(20) else x[i]
-        e = exp(capped)
+        e = elementary.exp(capped)
         n = e * (e + kind(2))
         whole = n + kind(2)
         rise = kind(4) * e * (e + kind(1)) / (whole * whole)
@@ -107,7 +128,7 @@ def mish_grad(x, g, out):
 @inlined
 def _normal_distribution(x):
     kind = type(x)
-    return kind(0.5) + kind(0.5) * error_function(x * kind(ROOT_HALF))
+    return kind(0.5) + kind(0.5) * elementary.erf(x * kind(ROOT_HALF))
 
 
 @entry
@@ -120,7 +141,7 @@ def gelu(x, out):
 def gelu_grad(x, g, out):
     half, density = x.dtype.type(-0.5), x.dtype.type(DENSITY)
     for i in range(x.size):
-        out[i] = g[i] * (_normal_distribution(x[i]) + x[i] * density * exp(x[i] * x[i] * half))
+        out[i] = g[i] * (_normal_distribution(x[i]) + x[i] * density * elementary.exp(x[i] * x[i] * half))
 
 
 # (1 + tanh(u)) / 2 is the logistic function of 2u.
@@ -159,7 +180,7 @@ def elu_grad(x, g, out, alpha, scale, rate):
     kind = x.dtype.type
     below, scale, rate = kind(alpha * scale * rate), kind(scale), kind(rate)
     for i in range(x.size):
-        out[i] = g[i] * scale if x[i] > kind(0) else g[i] * (below * exp(x[i] * rate))
+        out[i] = g[i] * scale if x[i] > kind(0) else g[i] * (below * elementary.exp(x[i] * rate))
 
 
 # ---- quotients
@@ -282,12 +303,3 @@ def hardsigmoid_grad(x, g, out):
     kind = x.dtype.type
     for i in range(x.size):
         out[i] = g[i] * kind(1 / 6) if abs(x[i]) < kind(3) else kind(0)
-
-
-# ---- special functions
-
-
-@entry
-def erf(x, out):
-    for i in range(x.size):
-        out[i] = error_function(x[i])

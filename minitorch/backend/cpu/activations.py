@@ -1,4 +1,4 @@
-"""Activation functions and their gradients in one pass each."""
+"""Activation functions, their gradients and the functions that they are made of, in one pass each."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ def _gradient(kernel: Any) -> Callable[..., Any]:
     return lambda g, array, *params: each(kernel, _LEAST, (array, g), params)
 
 
-sigmoid, sigmoid_grad, tanh_grad = (
-    _value(kernels.sigmoid),
-    _gradient(kernels.sigmoid_grad),
-    _gradient(kernels.tanh_grad),
-)
+exp, erf = _value(kernels.exp), _value(kernels.erf)
+tanh, tanh_grad = _value(kernels.tanh), _gradient(kernels.tanh_grad)
+sigmoid, sigmoid_grad = _value(kernels.sigmoid), _gradient(kernels.sigmoid_grad)
 silu, silu_grad = _value(kernels.silu), _gradient(kernels.silu_grad)
 softplus, softplus_grad = _value(kernels.softplus), _gradient(kernels.softplus_grad)
 logsigmoid, logsigmoid_grad = _value(kernels.logsigmoid), _gradient(kernels.logsigmoid_grad)
@@ -42,7 +40,6 @@ threshold, threshold_grad = _value(kernels.threshold), _gradient(kernels.thresho
 hardshrink, hardshrink_grad = _value(kernels.hardshrink), _gradient(kernels.shrink_grad)
 softshrink, softshrink_grad = _value(kernels.softshrink), _gradient(kernels.shrink_grad)
 hardsigmoid, hardsigmoid_grad = _value(kernels.hardsigmoid), _gradient(kernels.hardsigmoid_grad)
-erf = _value(kernels.erf)
 
 
 def elu(x: np.ndarray, alpha: float, scale: float, rate: float) -> Any:

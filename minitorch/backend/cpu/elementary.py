@@ -1,4 +1,4 @@
-"""exp, log1p and erf for compiled loops: without branches, so that LLVM makes vectors of the loops they are called in.
+"""exp, tanh, log1p and erf for compiled loops: without branches, so that LLVM makes vectors of the loops they are in.
 
 The same steps for float32 and float64, with constants for each; results are within a few units of the last digit.
 NaN stays NaN, and infinities give what they should.
@@ -113,6 +113,14 @@ def expm1(x):
     n = kind(-64) if n < kind(-64) else n  # the result is -1 long before
     power = _power_of_two(n + kind(_terms(x)[2]))
     return power * (r * r * rest + r) + (power - kind(1))
+
+
+@inlined
+def tanh(x):
+    """(1 - exp(-2a)) / (1 + exp(-2a)) for a = |x|, with the sign of ``x``."""
+    kind = type(x)
+    less = expm1(kind(-2) * abs(x))
+    return math.copysign(less / (kind(2) + less), x)
 
 
 @inlined

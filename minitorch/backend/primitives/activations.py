@@ -14,6 +14,7 @@ import numpy as np
 
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives import special
+from minitorch.backend.primitives.pointwise import of_many
 from minitorch.backend.primitives.registry import primitive
 
 __all__ = ["log1p_exp", "logistic"]
@@ -82,34 +83,12 @@ def sigmoid(x: Any) -> Any:
     return logistic(array_module(x), x)
 
 
-# From so many elements on, the call of a replacement is repaid by one pass in place of three.
-_REPAID = 1 << 12
-
-
-def _of_many(function: Callable) -> Callable[..., Any]:
-    replaceable = primitive(function)
-
-    def call(g: Any, y: Any) -> Any:
-        return (function if g.size < _REPAID else replaceable)(g, y)
-
-    call.portable = function  # type: ignore[attr-defined]
-    return call
-
-
-@_of_many
+@of_many
 def sigmoid_grad(g: Any, y: Any) -> Any:
     """The gradient through a :func:`sigmoid` that gave ``y``."""
     slope = y - y * y
     slope *= g
     return slope
-
-
-@_of_many
-def tanh_grad(g: Any, y: Any) -> Any:
-    """The gradient through a hyperbolic tangent that gave ``y``."""
-    slope = y * y
-    slope *= g
-    return g - slope
 
 
 def _silu_slope(lib: Any, x: Any) -> Any:

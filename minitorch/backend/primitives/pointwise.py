@@ -1,13 +1,30 @@
-"""Element by element: what array calls would do in several passes."""
+"""Element by element: what array calls do in several passes, or without vectors."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["relu", "where_nonzero"]
+__all__ = ["exp", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
+
+# From so many elements on a replacement repays its call, where the array library needs few passes itself.
+_REPAID = 1 << 12
+
+
+def of_many(function: Callable) -> Callable[..., Any]:
+    """A primitive that is replaced for large arrays only: small ones stay with the portable version, the quickest."""
+    replaceable = primitive(function)
+
+    @functools.wraps(function)
+    def call(array: Any, *others: Any) -> Any:
+        return (function if array.size < _REPAID else replaceable)(array, *others)
+
+    call.portable = function  # type: ignore[attr-defined]
+    return call
 
 
 @primitive
@@ -20,3 +37,23 @@ def relu(x: Any) -> Any:
 def where_nonzero(g: Any, y: Any) -> Any:
     """``g`` where ``y`` (same shape and dtype) is not 0, elsewhere 0: the gradient through a ReLU that gave ``y``."""
     return g * (y != 0)
+
+
+@of_many
+def exp(x: Any) -> Any:
+    """e to the power of ``x``."""
+    return array_module(x).exp(x)
+
+
+@of_many
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent."""
+    return array_module(x).tanh(x)
+
+
+@of_many
+def tanh_grad(g: Any, y: Any) -> Any:
+    """The gradient through a hyperbolic tangent that gave ``y``."""
+    slope = y * y
+    slope *= g
+    return g - slope
