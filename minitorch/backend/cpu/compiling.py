@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 
 import numba
@@ -13,19 +15,27 @@ from numba.core.compiler_lock import global_compiler_lock
 _told = False
 
 
-class _Kernel:
-    """A compiled function that says so, once, on stderr before the process compiles its first kernel anew."""
+class Entry:
+    """A compiled function that says so, once, on stderr before the process compiles its first kernel anew.
 
-    __slots__ = ("dispatcher", "warm")
+    The dtype of the first array tells which of its versions is asked for: of argument number ``star`` where the
+    function takes any number of arguments from there on.
+    """
 
-    def __init__(self, dispatcher) -> None:
-        self.dispatcher, self.warm = dispatcher, set()
+    __slots__ = ("dispatcher", "star", "warm")
+
+    def __init__(self, dispatcher, star: int = 0) -> None:
+        self.dispatcher, self.star, self.warm = dispatcher, star, set()
+
+    @property
+    def name(self) -> str:
+        return self.dispatcher.__name__
 
     def __call__(self, *args):
-        key = args[0].dtype
+        key = args[self.star].dtype
         if key in self.warm:
             return self.dispatcher(*args)
-        _say_if_cold(self.dispatcher, args)
+        _say_if_cold(self.dispatcher, (*args[: self.star], args[self.star :]) if self.star else args)
         result = self.dispatcher(*args)
         self.warm.add(key)
         return result
@@ -45,17 +55,29 @@ def _say_if_cold(dispatcher, args) -> None:
     print("minitorch: compiling kernels for this machine, once (a few seconds) ...", file=sys.stderr, flush=True)
 
 
-def kernel(function, *, reorder=False):
-    """Compile ``function`` without the interpreter lock; kept on disk where Numba finds a directory it may write to.
+@functools.lru_cache(maxsize=1)
+def _sources():
+    """What changes when one of the files here does."""
+    files = [entry.stat() for entry in os.scandir(os.path.dirname(__file__)) if entry.name.endswith(".py")]
+    return max(f.st_mtime for f in files), sum(f.st_size for f in files)
+
+
+def kernel(function, *, reorder=False, keep=True):
+    """Compile ``function`` without the interpreter lock; kept on disk where Numba finds a directory it may write to,
+    unless it is only a part of what is kept.
 
     Sums keep their order and NaN its meaning, unless ``reorder`` lets sums become sums of several parts.  No other
     licence of fast-math is ever given.
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"} if reorder else False}
+    if not keep:
+        return numba.njit(**options)(function)
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
         return numba.njit(**options)(function)
+    # Numba looks at the file that a kernel is in; kernels are made of functions of several.
+    dispatcher._cache._cache_file._source_stamp = _sources()
     save = dispatcher._cache.save_overload
 
     def save_if_there_is_room(*args):
@@ -68,4 +90,4 @@ def kernel(function, *, reorder=False):
 
 def entry(function):
     """A :func:`kernel` that is called from Python."""
-    return _Kernel(kernel(function))
+    return Entry(kernel(function))

@@ -12,12 +12,12 @@ import numpy as np
 from minitorch.backend.cpu import winograd
 from minitorch.backend.cpu.conv_choice import PRODUCTS, WINOGRAD, way
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts, share
 from minitorch.backend.primitives import conv as primitive
 from minitorch.backend.primitives.conv_geometry import Ints, Pads, conv_output_shape
 
-# Multiplications and additions that are worth waking another thread for: some 50 µs.
-_WORTH_A_THREAD = 2_000_000
+# Multiplications and additions that are worth another thread: some 8 µs.
+_WORTH_A_THREAD = 300_000
 
 
 class _Runs(NamedTuple):
@@ -216,45 +216,38 @@ def conv_weight_grad(
     images, channels, outputs = x.shape[0], x.shape[1] // groups, gy.shape[1] // groups
     runs = _forward_runs(channels, spatial, kernel, _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1))
     source, gradient = _kernel_array(x, (images, -1, *spatial)), _kernel_array(gy, (images, -1, *runs.size))
-    parts: dict[int, np.ndarray] = {}
-
-    def part(first: int, last: int) -> None:
-        total = parts[first] = np.empty((groups, outputs, len(runs.offsets)), x.dtype)
-        lo, split, padded, shifts, along, offsets, *_ = runs
-        correlate_weights(source, gradient, first, last, lo, split, padded, shifts, along, offsets, total, runs.size)
-
-    share(part, images, _least_images(gradient[0].size * len(runs.offsets)))
-    total = parts[0]
-    for first in sorted(parts)[1:]:
-        total += parts[first]
+    number = parts(images, _least_images(gradient[0].size * len(runs.offsets)))
+    totals = np.empty((number, groups, outputs, len(runs.offsets)), x.dtype)
+    lo, split, padded, shifts, along, offsets, *_ = runs
+    correlate_weights(images, number, source, gradient, lo, split, padded, shifts, along, offsets, totals, runs.size)
+    total = totals[0]
+    for other in totals[1:]:
+        total += other
     return total.reshape(outputs * groups, channels, *kernel_shape)
 
 
 def _by_images(function: Any, sources: tuple, result: Any, taps: int, *arguments: Any) -> Any:
     """The portable version, with the images shared between threads: into ``result``, or summed if that is ``None``."""
-    parts: dict[int, np.ndarray] = {}
+    values: dict[int, np.ndarray] = {}
 
     def part(first: int, last: int) -> None:
         value = function.portable(*[s[first:last] for s in sources], *arguments)
         if result is None or last - first == len(sources[0]):
-            parts[first] = value
+            values[first] = value
         else:
             result[first:last] = value
 
     share(part, len(sources[0]), _least_images(taps * math.prod(sources[-1].shape[2:])))
-    if not parts:
+    if not values:
         return result
-    total = parts[0]
-    for first in sorted(parts)[1:]:
-        total += parts[first]
+    total = values[0]
+    for first in sorted(values)[1:]:
+        total += values[first]
     return total
 
 
 def _run(source: np.ndarray, runs: _Runs, matrix: np.ndarray, bias: np.ndarray, result: np.ndarray) -> None:
     *layout, _, start, step, count = runs
-
-    def part(first: int, last: int) -> None:
-        correlate(source, first, last, *layout, matrix, bias, result, start, step, count)
-
     work = matrix.size * count[0] * count[1] * count[2]
-    share(part, len(source), _least_images(work))
+    number = parts(len(source), _least_images(work))
+    correlate(len(source), number, source, *layout, matrix, bias, result, start, step, count)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import entry, kernel
+from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
+from minitorch.backend.cpu.parts import shared
 
 _V6, _V4, _V2, _V1 = (vectors_per_tile(m) for m in (6, 4, 2, 1))
 _tile6, _tile4, _tile2, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(2, _V2), make_tile(1, _V1)
@@ -119,9 +120,9 @@ def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, en
             target[to + o * pitch + whole + i] = end[o * _ROOM + i]
 
 
-@entry
+@shared
 def correlate(
-    source, first, last, lo, split, padded, shifts, stride, offsets, weights, bias, result, start, step, count
+    first, last, source, lo, split, padded, shifts, stride, offsets, weights, bias, result, start, step, count
 ):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
@@ -178,11 +179,12 @@ def correlate(
                     o += m
 
 
-@entry
-def correlate_weights(source, gy, first, last, lo, split, padded, shifts, stride, offsets, total, count):
-    """``total`` (groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times each
-    gradient."""
-    groups, per_group, taps = total.shape
+@shared
+def correlate_weights(first, last, source, gy, lo, split, padded, shifts, stride, offsets, totals, count):
+    """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times
+    each gradient."""
+    parts, groups, per_group, taps = totals.shape
+    total = totals[(first * parts + source.shape[0] - 1) // source.shape[0]]
     channels = source.shape[1]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * shifts.size * split[0] * split[1] * plane

@@ -1,14 +1,12 @@
 """The threads that share a primitive's work, and BLAS kept to one thread meanwhile: one owner of the cores.
 
-Helpers are Python threads.  They pay off because compiled kernels, matrix products and large copies all release the
-interpreter lock.  Waking a sleeping thread takes some 50 µs, so whoever waits watches a counter for a while first;
-after that it sleeps, and another process can have the core.
+Helpers are Python threads that take parts of compiled tasks without the interpreter lock (:mod:`.parts`).  Waking a
+sleeping thread takes some 50 µs, so a helper watches for the next task for a while first; after that it sleeps, and
+another process can have the core.
 """
 
 from __future__ import annotations
 
-import ctypes
-import glob
 import itertools
 import os
 import queue
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.cpu.blas import openblas
 from minitorch.backend.quiet import quietly
 
 _num_threads: int | None = None
@@ -39,72 +38,82 @@ def set_num_threads(number: int) -> None:
     if number < 1:
         raise ValueError(f"set_num_threads: expected a positive number of threads, got {number}")
     _num_threads = number
-    limits = None if _owned else _openblas()
-    if limits is not None:
-        limits[1](number)
+    library = None if _owned else openblas()
+    if library is not None:
+        library.set_num_threads(number)
 
 
-# Turns of a waiting loop: a thread that waits keeps its core so long, about 200 µs, before it sleeps ...
-_TURNS = 500_000
-# ... unless that was in vain: then somebody else needs the cores, and the next tasks wait asleep.
+# After two waits in vain somebody else needs the cores: the next tasks do without helpers, or wait asleep.
 _CALM = 100
 
 
 class _Helper:
-    """A thread that runs one task at a time and says when it is done, with the exception that ended it if any."""
+    """A thread that takes parts of compiled tasks (:mod:`.parts`), and runs Python functions one at a time."""
 
-    def __init__(self) -> None:
-        from minitorch.backend.cpu.waiting import changed
+    def __init__(self, box: np.ndarray) -> None:
+        from minitorch.backend.cpu import parts
 
-        self._changed = changed
-        self._tasks: queue.SimpleQueue[tuple[Callable[..., Any], int, int]] = queue.SimpleQueue()
+        self._box, self._parts = box, parts
+        self.asleep, self.active = False, True
+        self._tasks: queue.SimpleQueue[tuple[Callable[..., Any], int, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         # How many tasks were given out and how many are done.  The queues carry them; the counters are there to be
         # watched without the interpreter lock.
         self._given, self._finished = np.zeros(1, np.int64), np.zeros(1, np.int64)
         self._number = 0
-        self._turns, self._calm = _TURNS, 0
         threading.Thread(target=quietly().run, args=(self._work,), name="minitorch-helper", daemon=True).start()
 
     def _work(self) -> None:
         number = 0
         while True:
-            self._changed(self._given, number, self._turns)
-            function, first, last = self._tasks.get()
+            if self.active:
+                self._parts.watch(self._box, self._given, number, 0 if _calm else self._parts.TURNS, 1.0)
+            self.asleep = True
+            task = self._tasks.get()
             number += 1
-            result = None
-            try:
-                function(first, last)
-            except BaseException as error:
-                result = error
-            self._done.put(result)
-            del function, result
+            if task is not None:
+                function, first, last = task
+                result = None
+                try:
+                    function(first, last)
+                except BaseException as error:
+                    result = error
+                self._done.put(result)
+                del function, task, result
             self._finished[0] = number
 
-    def start(self, function: Callable[..., Any], first: int, last: int) -> None:
-        self._tasks.put((function, first, last))
+    def _give(self, task: tuple[Callable[..., Any], int, int] | None) -> None:
+        self.asleep = False
         self._number += 1
-        self._given[0] = self._number
+        self._given[0] = self._number  # before the task: the thread may have counted that by then
+        self._tasks.put(task)
+
+    def wake(self) -> None:
+        """Have the thread look into the box."""
+        self._give(None)
+
+    def start(self, function: Callable[..., Any], first: int, last: int) -> None:
+        self._give((function, first, last))
 
     def wait(self) -> BaseException | None:
-        in_time = self._changed(self._finished, self._number - 1, self._turns)
-        if self._calm:
-            self._calm -= 1
-            if not self._calm:
-                self._turns = _TURNS
-        elif not in_time:
-            self._turns, self._calm = 0, _CALM
+        global _calm
+        turns = 0 if _calm else self._parts.TURNS
+        if not self._parts.changed(self._finished, self._number - 1, turns, 1.0) and turns:
+            _calm = _CALM
         return self._done.get()
 
 
 _helpers: list[_Helper] = []
+_box: np.ndarray | None = None
+_calm = _late = 0
 _in_use = threading.Lock()
 
 
 def _after_fork() -> None:
     """The child of a fork has no threads but its own."""
-    global _in_use
+    global _in_use, _box
     _helpers.clear()
+    _box = None
     _in_use = threading.Lock()
 
 
@@ -112,26 +121,77 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def parts(count: int, least: int, per_thread: int = 1) -> int:
+    """Into how many parts of at least ``least`` a task of ``count`` is cut: this depends on nothing but the number of
+    threads."""
+    return max(1, min(get_num_threads() * per_thread, count // max(1, least)))
+
+
+def with_helpers(entry: Callable[..., int], count: int, parts: int, arguments: tuple) -> int:
+    """Run a compiled task (:func:`.parts.shared`) together with the helpers; without, where another Python thread has
+    them."""
+    global _calm, _late
+    from minitorch.backend.cpu.parts import BOX, LATE
+
+    own_blas()
+    if not _in_use.acquire(blocking=False):
+        return entry(np.zeros(BOX, np.int64), count, parts, 1.0, *arguments)
+    try:
+        if _calm:
+            _calm -= 1
+            return entry(np.zeros(BOX, np.int64), count, parts, 1.0, *arguments)
+        for helper in _ready():
+            if helper.asleep:
+                helper.wake()
+        code = entry(_box, count, parts, 1.0, *arguments)
+        _late = _late + 1 if code & LATE else 0
+        if _late == 2:
+            _calm, _late = _CALM, 0
+        return code
+    finally:
+        _in_use.release()
+
+
+def _ready() -> list[_Helper]:
+    """One helper for each thread but the caller's."""
+    global _box
+    wanted = get_num_threads() - 1
+    if len(_helpers) != wanted or _box is None:
+        from minitorch.backend.cpu.parts import BOX
+
+        if _box is None:
+            _box = np.zeros(BOX, np.int64)
+        while len(_helpers) < wanted:
+            _helpers.append(_Helper(_box))
+        for number, helper in enumerate(_helpers):
+            helper.active = number < wanted
+            if not helper.active and not helper.asleep:
+                helper.wake()  # and it will leave the box alone
+        return _helpers[:wanted]
+    return _helpers
+
+
 def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
     """Call ``function(first, last)`` for parts of ``range(count)``, at least ``least`` long, on several threads.
 
-    The parts depend on ``count`` and the number of threads alone.  While another Python thread has the helpers, or
-    where one part is all there is, everything runs in the caller.
+    For functions of Python that release the interpreter lock most of the time; compiled ones are handed out by
+    :func:`with_helpers`, which takes less.  While another Python thread has the helpers, or where one part is all there
+    is, everything runs in the caller.
     """
-    parts = min(get_num_threads(), count // max(1, least))
-    if parts <= 1:
+    global _calm
+    number = parts(count, least)
+    if number == 1:
         function(0, count)
         return
     own_blas()
-    bounds = [count * i // parts for i in range(parts + 1)]
+    bounds = [count * i // number for i in range(number + 1)]
     if not _in_use.acquire(blocking=False):
         for first, last in itertools.pairwise(bounds):
             function(first, last)
         return
     try:
-        while len(_helpers) < parts - 1:
-            _helpers.append(_Helper())
-        busy = _helpers[: parts - 1]
+        _calm = max(0, _calm - 1)
+        busy = _ready()[: number - 1]
         for helper, first, last in zip(busy, bounds, bounds[1:]):
             helper.start(function, first, last)
         errors = []
@@ -154,36 +214,9 @@ def own_blas() -> None:
     global _owned
     if not _owned:
         _owned = True
-        limits = _openblas()
-        if limits is not None:
-            limits[1](1)
+        library = openblas()
+        if library is not None:
+            library.set_num_threads(1)
 
 
 _owned = False
-_blas: tuple[Callable[[], int], Callable[[int], None]] | None = None
-_blas_searched = False
-
-
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Getter and setter of the number of threads in the OpenBLAS that NumPy's wheels carry; ``None`` with another
-    BLAS."""
-    global _blas, _blas_searched
-    if _blas_searched:
-        return _blas
-    _blas_searched = True
-    folder = os.path.dirname(np.__file__)
-    for path in [
-        *glob.glob(os.path.join(folder, "..", "numpy.libs", "*openblas*")),
-        *glob.glob(os.path.join(folder, ".dylibs", "*openblas*")),
-    ]:
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
-            get = getattr(library, f"{prefix}openblas_get_num_threads{suffix}", None)
-            set_ = getattr(library, f"{prefix}openblas_set_num_threads{suffix}", None)
-            if get is not None and set_ is not None:
-                _blas = (get, set_)
-                return _blas
-    return None

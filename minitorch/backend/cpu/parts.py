@@ -1,0 +1,254 @@
+"""Compiled tasks in parts that several threads take without the interpreter lock.
+
+A task stands in a *box* of shared memory: the address of a function, its arguments, how far it goes, and a *ticket* that
+says which part comes next.  Whoever is free takes the next ticket, the caller included, so nobody waits for a thread
+that sleeps: a part that no helper has begun is done by the caller.  Handing a task out and collecting it costs some
+3 µs; a Python thread that first has to get the interpreter lock comes 50 µs late.
+"""
+
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import types as python_types
+
+import llvmlite.binding
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from minitorch.backend.cpu.compiling import Entry, kernel
+from minitorch.backend.cpu.threads import with_helpers
+
+# Places in a box, a cache line or more apart where different threads write.  The ticket has the number of the task in
+# its upper half, then 16 bits for the number of parts and 16 for the part that comes next.
+_TICKET, _FUNCTION, _ARGUMENTS, _COUNT, _DONE, _FAILED = 0, 16, 17, 18, 32, 40
+BOX = 48
+MOST_PARTS = 0xFFFF
+# Turns of a waiting loop, about 200 µs: who waits longer than that lets others have the core now and then.
+TURNS = 8_000
+# After so many naps, about 3 ms, another process must have the core of whoever is to end a part.
+_MANY_NAPS = 30
+#: what :func:`hand_out` returns: bits
+LATE, FAILED = 1, 2
+
+_INT64 = ir.IntType(64)
+_BYTES = ir.IntType(8).as_pointer()
+_PART = ir.FunctionType(_INT64, [_BYTES, _INT64, _INT64])  # arguments, first, last -> whether it failed
+
+
+def _address_of_nap() -> int:
+    """A system function that sleeps: for microseconds on POSIX, for milliseconds on Windows."""
+    function = ctypes.windll.kernel32.Sleep if sys.platform == "win32" else ctypes.CDLL(None).usleep
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+llvmlite.binding.add_symbol("minitorch_nap", _address_of_nap())
+_NAP = 1 if sys.platform == "win32" else 50
+
+
+def _place(context, builder, sig, args):
+    data = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0]).data
+    return builder.gep(data, [args[1]])
+
+
+@intrinsic
+def _load(typing, box, index):
+    def generate(context, builder, sig, args):
+        return builder.load_atomic(_place(context, builder, sig, args), "acquire", 8)
+
+    return types.int64(box, types.intp), generate
+
+
+@intrinsic
+def _store(typing, box, index, value):
+    def generate(context, builder, sig, args):
+        builder.store_atomic(args[2], _place(context, builder, sig, args), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(box, types.intp, types.int64), generate
+
+
+@intrinsic
+def _add(typing, box, index, value):
+    def generate(context, builder, sig, args):
+        return builder.atomic_rmw("add", _place(context, builder, sig, args), args[2], "seq_cst")
+
+    return types.int64(box, types.intp, types.int64), generate
+
+
+@intrinsic
+def _replace(typing, box, index, known, value):
+    """Puts ``value`` in the place of ``known``, if that is still there; whether it was."""
+
+    def generate(context, builder, sig, args):
+        pair = builder.cmpxchg(_place(context, builder, sig, args), args[2], args[3], "seq_cst", "seq_cst")
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(box, types.intp, types.int64, types.int64), generate
+
+
+@intrinsic
+def _run(typing, function, arguments, first, last):
+    def generate(context, builder, sig, args):
+        function = builder.inttoptr(args[0], _PART.as_pointer())
+        return builder.call(function, [builder.inttoptr(args[1], _BYTES), args[2], args[3]])
+
+    return types.int64(types.int64, types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def _nap(typing, time):
+    def generate(context, builder, sig, args):
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(32)])
+        function = cgutils.get_or_insert_function(builder.module, kind, "minitorch_nap")
+        builder.call(function, [builder.trunc(args[0], ir.IntType(32))])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
+@kernel
+def _idle(one):
+    """A while for a waiting loop: roots of 1, one after the other, leave the core's other thread what it needs.
+
+    No hint to the processor that this is a waiting loop: hypervisors take it for a reason to give the core away.
+    """
+    for _ in range(4):
+        one = np.sqrt(one)
+    return one
+
+
+@kernel
+def _take_parts(box):
+    """Does parts of the task in the box until none is left to begin."""
+    while True:
+        ticket = _load(box, _TICKET)
+        part, parts = ticket & 0xFFFF, ticket >> 16 & 0xFFFF
+        if part >= parts:
+            return
+        function, arguments, count = _load(box, _FUNCTION), _load(box, _ARGUMENTS), _load(box, _COUNT)
+        # What was read belongs to the ticket if that is still the same.
+        if _replace(box, _TICKET, ticket, ticket + 1):
+            if _run(function, arguments, count * part // parts, count * (part + 1) // parts):
+                _store(box, _FAILED, 1)
+            _add(box, _DONE, 1)
+
+
+@kernel
+def _hand_out(box, function, arguments, count, parts, one):
+    """Has all parts of a task done and says how it went."""
+    if parts <= 1:
+        return FAILED if _run(function, arguments, 0, count) else 0
+    task = (_load(box, _TICKET) >> 32) + 1
+    _store(box, _TICKET, task << 32)  # nobody takes a part while the rest is written
+    _store(box, _FUNCTION, function)
+    _store(box, _ARGUMENTS, arguments)
+    _store(box, _COUNT, count)
+    _store(box, _DONE, 0)
+    _store(box, _FAILED, 0)
+    _store(box, _TICKET, task << 32 | parts << 16)
+    _take_parts(box)
+    turn = 0
+    # The arguments lie on this stack: whoever has begun a part must end it before the function returns.
+    while _load(box, _DONE) < parts:
+        one = _idle(one)
+        turn += 1
+        if turn > TURNS:
+            _nap(_NAP)
+    return (LATE if turn > TURNS + _MANY_NAPS else 0) | (FAILED if _load(box, _FAILED) else 0)
+
+
+@kernel
+def watch(box, poked, known, turns, one):
+    """Takes parts of whatever comes into the box, until nothing has come for ``turns`` turns or ``poked[0]`` is no
+    longer ``known``."""
+    turn = 0
+    while turn < turns and _load(poked, 0) == known:
+        ticket = _load(box, _TICKET)
+        if ticket & 0xFFFF < ticket >> 16 & 0xFFFF:
+            _take_parts(box)
+            turn = 0
+        one = _idle(one)
+        turn += 1 if one < 2.0 else 2
+
+
+@kernel
+def changed(counter, known, turns, one):
+    """Whether ``counter[0]`` becomes another than ``known`` within so many turns."""
+    turn = 0
+    while turn < turns and _load(counter, 0) == known:
+        one = _idle(one)
+        turn += 1 if one < 2.0 else 2
+    return turn < turns
+
+
+def _task_of(function):
+    """An intrinsic that gives ``function(first, last, *arguments)`` as the addresses of code and arguments."""
+
+    def spread(first, last, arguments):
+        function(first, last, *arguments)
+
+    @intrinsic
+    def task(typing, arguments):
+        def generate(context, builder, sig, args):
+            inner = types.void(types.int64, types.int64, sig.args[0])
+            compiled = context.compile_subroutine(builder, spread, inner)
+            part = ir.Function(builder.module, _PART, builder.module.get_unique_name("part"))
+            part.linkage = "internal"
+            body = ir.IRBuilder(part.append_basic_block())
+            pointer, first, last = part.args
+            values = body.load(body.bitcast(pointer, args[0].type.as_pointer()))
+            status, _ = context.call_internal_no_propagate(body, compiled.fndesc, inner, [first, last, values])
+            body.ret(body.zext(status.is_error, _INT64))
+            kept = cgutils.alloca_once_value(builder, args[0])
+            return cgutils.pack_array(builder, [builder.ptrtoint(part, _INT64), builder.ptrtoint(kept, _INT64)])
+
+        return types.UniTuple(types.int64, 2)(arguments), generate
+
+    return task
+
+
+def _entry(box, count, parts, one, *arguments):
+    function, places = task(arguments)  # noqa: F821: each copy of this function has a `task` of its own
+    return hand_out(box, function, places, count, parts, one)  # noqa: F821
+
+
+def shared(function):
+    """A kernel ``function(first, last, *arguments)`` as a function ``(count, parts, *arguments)`` for Python: it does
+    ``range(count)`` in so many parts, which the helpers of :mod:`.threads` take too.
+
+    A part must not depend on another one.  :func:`.threads.parts` says how many there should be.
+    """
+    # Numba keeps compiled code under the name and the place in a file, so the copy goes by those of the function.
+    code = function.__code__
+    code = _entry.__code__.replace(
+        co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
+    )
+    names = {"task": _task_of(kernel(function, keep=False)), "hand_out": _hand_out, "__name__": function.__module__}
+    entry = python_types.FunctionType(code, names, function.__name__)
+    entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
+    return _Shared(Entry(kernel(entry), 4))
+
+
+_nobody = np.zeros(BOX, np.int64)
+
+
+class _Shared:
+    """A task for all threads."""
+
+    __slots__ = ("entry",)
+
+    def __init__(self, entry) -> None:
+        self.entry = entry
+
+    def __call__(self, count, parts, *arguments) -> None:
+        if parts <= 1:
+            code = self.entry(_nobody, count, 1, 1.0, *arguments)
+        else:
+            code = with_helpers(self.entry, count, parts, arguments)
+        if code & FAILED:
+            raise MemoryError(f"{self.entry.name}: no memory for the scratch space of a part")
