@@ -1,7 +1,12 @@
 """Random numbers: generators and seeds.
 
-One generator serves every device: numbers are drawn by NumPy's Philox (a counter-based generator: Salmon et al.,
-"Parallel random numbers: as easy as 1, 2, 3", SC 2011) and moved, so a seed gives the same values everywhere.
+A seed's stream of 64-bit words comes from NumPy's Philox, a counter-based generator.  An array of uniform, normal,
+Bernoulli or integer numbers takes two words of it, the key of a Philox stream of its own, whose counter is the place of
+an element: each device makes the numbers itself, the same ones everywhere.  So a generator's place, which checkpoints
+keep, is its place in the seed's stream alone.  See :mod:`minitorch.backend.primitives.random`.
+
+What takes more or fewer draws as the values come out (permutations, ``multinomial``, ``poisson``, gamma variates) is
+drawn on the host from the seed's stream.
 """
 
 from __future__ import annotations
@@ -51,6 +56,11 @@ class Generator:
     def numpy_rng(self) -> np.random.Generator:
         # At the first draw: importing numpy.random takes 10 ms, which `import minitorch` should not cost.
         return np.random.Generator(np.random.Philox(self._seed))
+
+    def next_key(self) -> tuple[int, int]:
+        """The next 128 bits: the key of a stream of their own for the numbers of one array."""
+        raw = self.numpy_rng.bit_generator.random_raw
+        return raw(), raw()
 
     def seed(self) -> int:
         """Restarts the stream at a seed from the operating system and returns it."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import index
 from typing import Any
 
 import numpy as np
 
+from minitorch.backend import array_module as xp
 from minitorch.backend.array_module import to_device, to_host
+from minitorch.backend.primitives.random import fill_bernoulli, fill_integers, fill_normal, fill_uniform
 from minitorch.core import dtype as dtypes
-from minitorch.core.device import as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.grad_mode import state
-from minitorch.core.inplace import refuse_leaf, set_history, write
+from minitorch.core.inplace import refuse_write, set_history, write
 from minitorch.core.node import bump_version
 from minitorch.core.op import Array, op
 from minitorch.core.out_argument import into
@@ -19,12 +22,7 @@ from minitorch.core.tensor import Tensor, wrap
 from minitorch.creation import finish
 from minitorch.ops.dims import shape_arguments
 from minitorch.random import Generator, generator_or_default
-
-
-def _target(device: Any, generator: Generator | None) -> int | None:
-    if device is None and generator is not None and generator.device.type != "cpu":
-        return generator.device.ordinal
-    return as_device(device).ordinal
+from minitorch.random_arrays import floats, new_numbers, wanted_gpu
 
 
 def _float_type(dtype: Any, name: str) -> DType:
@@ -34,19 +32,13 @@ def _float_type(dtype: Any, name: str) -> DType:
     return kind
 
 
-def _draw(name: str, shape: tuple, dtype: DType, generator: Generator | None) -> np.ndarray:
-    """Uniform in [0, 1) or standard normal numbers, drawn in single precision where that is enough."""
-    if min(shape, default=0) < 0:
-        raise RuntimeError(f"{name}: sizes must not be negative, got {list(shape)}")
-    rng = generator_or_default(generator).numpy_rng
-    single = dtype is not dtypes.float64
-    draw = rng.random if name == "rand" else rng.standard_normal
-    values: np.ndarray = np.asarray(draw(shape, np.float32 if single else np.float64))
-    if dtype is dtypes.float16:
-        values = values.astype(np.float16)
-        if name == "rand":  # rounding may have reached 1
-            values[values == 1] = np.float16(1 - 2**-11)
-    return values
+def _integer_bounds(low: Any, high: Any, name: str) -> tuple[int, int]:
+    low, high = index(low), index(high)
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if low < -(2**63) or high > 2**63 or high - low == 2**64:
+        raise RuntimeError(f"{name}: Overflow when unpacking long: bounds must fit in 64 bits, got {low} and {high}")
+    return low, high
 
 
 def rand(
@@ -58,8 +50,9 @@ def rand(
     pin_memory: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1) in the shape ``size``."""
-    values = _draw("rand", shape_arguments(size), _float_type(dtype, "rand"), generator)
-    return finish(to_device(values, _target(device, generator)), requires_grad)
+    kind = _float_type(dtype, "rand")
+    values = floats(fill_uniform, shape_arguments(size), kind, wanted_gpu(device, generator), generator, 0.0, 1.0)
+    return finish(values, requires_grad)
 
 
 def randn(
@@ -71,8 +64,9 @@ def randn(
     pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal numbers in the shape ``size``."""
-    values = _draw("randn", shape_arguments(size), _float_type(dtype, "randn"), generator)
-    return finish(to_device(values, _target(device, generator)), requires_grad)
+    kind = _float_type(dtype, "randn")
+    values = floats(fill_normal, shape_arguments(size), kind, wanted_gpu(device, generator), generator, 0.0, 1.0)
+    return finish(values, requires_grad)
 
 
 def randint(
@@ -95,11 +89,11 @@ def randint(
         low, high, size = 0, low, high
     if high is None or size is None:
         raise TypeError("randint(): expected (low, high, size) or (high, size)")
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    bounds = _integer_bounds(low, high, "randint")
     kind = dtypes.int64 if dtype is None else as_dtype(dtype)
-    values = generator_or_default(generator).numpy_rng.integers(low, high, shape_arguments((size,)))
-    return finish(to_device(np.asarray(values).astype(kind.numpy), _target(device, generator)), requires_grad)
+    ordinal = wanted_gpu(device, generator)
+    values = new_numbers(fill_integers, shape_arguments((size,)), np.int64, ordinal, generator, *bounds)
+    return finish(values.astype(kind.numpy, copy=False), requires_grad)
 
 
 def randperm(
@@ -110,7 +104,7 @@ def randperm(
         raise RuntimeError(f"n must be non-negative, got {n}")
     kind = dtypes.int64 if dtype is None else as_dtype(dtype)
     values = generator_or_default(generator).numpy_rng.permutation(n).astype(kind.numpy)
-    return finish(to_device(values, _target(device, generator)), requires_grad)
+    return finish(to_device(values, wanted_gpu(device, generator)), requires_grad)
 
 
 def _like(function: Any, input: Tensor, dtype: Any, device: Any, **kwargs: Any) -> Tensor:
@@ -159,8 +153,10 @@ def normal(
         if (isinstance(value, Tensor) and bool((value < 0).any())) or (not isinstance(value, Tensor) and value < 0):
             raise RuntimeError(f"normal expects std >= 0.0, but found std {value}")
     if size is not None:
-        numbers = randn(size, generator=generator, dtype=dtype, device=device) * std + mean
-        return numbers.requires_grad_() if requires_grad else numbers
+        kind = _float_type(dtype, "normal")
+        ordinal = wanted_gpu(device, generator)
+        values = floats(fill_normal, shape_arguments((size,)), kind, ordinal, generator, mean, std)
+        return finish(values, requires_grad)
     shaped = mean * 0 + std * 0 if isinstance(mean, Tensor) or isinstance(std, Tensor) else None
     if shaped is None:
         raise TypeError("normal(): give size=, or a Tensor as mean or std")
@@ -186,15 +182,16 @@ def bernoulli(
     """
     if out is not None:
         return into(out, bernoulli(input, p, generator=generator), "bernoulli")
-    if p is not None:
-        input = input.detach() * 0 + p
-    host = to_host(input._data)
-    if input._data.dtype.kind != "f":
+    x = input._data
+    if not input.is_floating_point():
         raise RuntimeError(f"bernoulli expects probabilities of floating point, got {input.dtype}")
-    if host.size and not ((host >= 0) & (host <= 1)).all():
+    limits = x if p is None else np.float64(p)
+    if not bool(((limits >= 0) & (limits <= 1)).all()):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities are in [0, 1]")
-    draws = _draw("rand", host.shape, dtypes.float64, generator)
-    return _bernoulli(input, to_device(draws, input.device.ordinal))
+    ordinal = input.device.ordinal
+    if p is not None:
+        return wrap(new_numbers(fill_bernoulli, x.shape, np.bool_, ordinal, generator, p).astype(x.dtype))
+    return _bernoulli(input, new_numbers(fill_uniform, x.shape, np.float64, ordinal, generator))
 
 
 #: up to so many comparisons are made at once, where each row would be searched
@@ -257,14 +254,35 @@ def multinomial(
 # ---- in place
 
 
-def _fill(self: Tensor, values: np.ndarray, name: str) -> Tensor:
-    if state.enabled:
-        refuse_leaf(self)
-    write(self._data, to_device(values, self.device.ordinal), name)
+def _overwrite(self: Tensor, name: str, values: Any, *args: Any) -> Tensor:
+    """Writes an array, or what ``values(*args)`` gives or writes into the memory (then it gives ``None``)."""
+    refuse_write(self, name)
+    array = values(*args)
+    if array is not None:
+        write(self._data, array, name)
     bump_version(self)
     if state.enabled:
         set_history(self, None)
     return self
+
+
+def _numbers_for(self: Tensor, fill: Callable, generator: Generator | None, *options: Any) -> Any:
+    """Fills the memory of ``self`` if the primitive can, else gives an array for it."""
+    memory, kind = self._data, self.dtype
+    if fill is fill_integers or fill is fill_bernoulli:
+        made = dtypes.int64 if fill is fill_integers else dtypes.bool_
+        if kind is not made or not memory.flags.c_contiguous:
+            return new_numbers(fill, memory.shape, made.numpy, self.device.ordinal, generator, *options)
+    elif not (kind is dtypes.float32 or kind is dtypes.float64) or not memory.flags.c_contiguous:
+        return floats(fill, memory.shape, kind, self.device.ordinal, generator, *options)
+    fill(memory, generator_or_default(generator).next_key(), *options)
+    return None
+
+
+def _transformed(self: Tensor, generator: Generator | None, function: Callable) -> Any:
+    """``function(library, u)`` of uniform numbers from [0, 1) in float64, for the memory of ``self``."""
+    u = new_numbers(fill_uniform, self._data.shape, np.float64, self.device.ordinal, generator)
+    return function(xp(u), u)
 
 
 def _fill_type(self: Tensor, name: str) -> DType:
@@ -280,16 +298,16 @@ def uniform_(
         raise TypeError(f"uniform_() got unexpected keyword arguments {', '.join(kwargs)}")
     if a > b:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
-    values = _draw("rand", self._data.shape, _fill_type(self, "uniform_"), generator)
-    return _fill(self, values * (b - a) + a, "uniform_")
+    _fill_type(self, "uniform_")
+    return _overwrite(self, "uniform_", _numbers_for, self, fill_uniform, generator, a, b)
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fills the tensor with normal numbers."""
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    values = _draw("randn", self._data.shape, _fill_type(self, "normal_"), generator)
-    return _fill(self, values * std + mean, "normal_")
+    _fill_type(self, "normal_")
+    return _overwrite(self, "normal_", _numbers_for, self, fill_normal, generator, mean, std)
 
 
 def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> Tensor:
@@ -299,22 +317,21 @@ def random_(self: Tensor, *bounds: int, generator: Generator | None = None) -> T
     if bounds:
         low, high = (0, *bounds) if len(bounds) == 1 else bounds
     elif self.dtype.is_floating_point:
-        low, high = 0, 2 ** (np.finfo(self._data.dtype).nmant + 1) + 1
+        low, high = 0, round(2 / dtypes.finfo(self.dtype).eps) + 1
     else:
         low, high = 0, 2 if self.dtype is dtypes.bool_ else int(np.iinfo(self._data.dtype).max)
-    if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    values = generator_or_default(generator).numpy_rng.integers(low, high, self._data.shape)
-    return _fill(self, np.asarray(values), "random_")
+    low, high = _integer_bounds(low, high, "random_")
+    return _overwrite(self, "random_", _numbers_for, self, fill_integers, generator, low, high)
 
 
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills the tensor with 1 where a draw falls below ``p`` (a number or a tensor that broadcasts), else 0."""
-    probabilities = to_host(p._data) if isinstance(p, Tensor) else p
-    if np.any(np.less(probabilities, 0)) or np.any(np.greater(probabilities, 1)):
+    limits = to_device(p._data, self.device.ordinal) if isinstance(p, Tensor) else np.float64(p)
+    if bool(((limits < 0) | (limits > 1)).any()):
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    draws = _draw("rand", self._data.shape, dtypes.float64, generator)
-    return _fill(self, draws < probabilities, "bernoulli_")
+    if isinstance(p, Tensor):
+        return _overwrite(self, "bernoulli_", _transformed, self, generator, lambda lib, u: u < limits)
+    return _overwrite(self, "bernoulli_", _numbers_for, self, fill_bernoulli, generator, p)
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -322,16 +339,20 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     _fill_type(self, "exponential_")
-    values = generator_or_default(generator).numpy_rng.standard_exponential(self._data.shape)
-    return _fill(self, np.asarray(values) / lambd, "exponential_")
+    return _overwrite(self, "exponential_", _transformed, self, generator, lambda lib, u: lib.log1p(-u) / -lambd)
 
 
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
     """Fills the tensor with numbers whose logarithms are normal with this mean and standard deviation."""
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    values = _draw("randn", self._data.shape, _fill_type(self, "log_normal_"), generator)
-    return _fill(self, np.exp(values * std + mean), "log_normal_")
+    kind = _fill_type(self, "log_normal_")
+
+    def values() -> Any:
+        normal = floats(fill_normal, self._data.shape, kind, self.device.ordinal, generator, mean, std)
+        return xp(normal).exp(normal, out=normal)
+
+    return _overwrite(self, "log_normal_", values)
 
 
 def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -339,16 +360,22 @@ def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator:
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     _fill_type(self, "cauchy_")
-    values = np.asarray(generator_or_default(generator).numpy_rng.standard_cauchy(self._data.shape))
-    return _fill(self, values * sigma + median, "cauchy_")
+
+    def values(lib: Any, u: Any) -> Any:
+        return lib.tan((u - 0.5) * np.pi) * sigma + median
+
+    return _overwrite(self, "cauchy_", _transformed, self, generator, values)
 
 
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
     """Fills the tensor with numbers of trials up to the first success, each of probability ``p``."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    values = np.asarray(generator_or_default(generator).numpy_rng.geometric(p, self._data.shape))
-    return _fill(self, values, "geometric_")
+
+    def values(lib: Any, u: Any) -> Any:
+        return lib.floor(lib.log1p(-u) * (1 / np.log1p(-p))) + 1
+
+    return _overwrite(self, "geometric_", _transformed, self, generator, values)
 
 
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:

@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import to_device
+from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.random import fill_normal, fill_uniform
 from minitorch.backend.primitives.special import erfinv
 from minitorch.core.grad_mode import no_grad
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.random import Generator, generator_or_default
+from minitorch.creation import module_on
+from minitorch.random import Generator
+from minitorch.random_arrays import new_numbers
 
 _GAINS = {"sigmoid": 1, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4}
 _LINEAR = {"linear", *(f"conv{'_transpose' * t}{d}d" for t in (0, 1) for d in (1, 2, 3))}
@@ -57,9 +60,14 @@ def _check_float(tensor: Tensor, name: str) -> None:
 
 
 def _write(tensor: Tensor, values: Any) -> Tensor:
-    """Copies host values into ``tensor``."""
+    """Copies an array of the same device into ``tensor``."""
     with no_grad():
-        return tensor.copy_(wrap(to_device(values, tensor.device.ordinal)))
+        return tensor.copy_(wrap(values))
+
+
+def _draw(fill: Callable, tensor: Tensor, shape: tuple, generator: Generator | None, a: float, b: float) -> Any:
+    """An array of float64 beside ``tensor``, filled by a primitive."""
+    return new_numbers(fill, shape, np.float64, tensor.device.ordinal, generator, a, b)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -97,9 +105,9 @@ def trunc_normal_(
         )
     _check_float(tensor, "trunc_normal_")
     low, high = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
-    draws = generator_or_default(generator).numpy_rng.random(tuple(tensor.shape))
-    values = erfinv(np.asarray(low + (high - low) * draws)) * (std * math.sqrt(2)) + mean
-    return _write(tensor, np.clip(values, a, b))
+    draws = _draw(fill_uniform, tensor, tensor._data.shape, generator, low, high)
+    values = erfinv(draws) * (std * math.sqrt(2)) + mean
+    return _write(tensor, xp(values).clip(values, a, b))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -127,7 +135,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """
     if tensor.ndim != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.ndim}")
-    return _write(tensor, np.eye(*tensor.shape))
+    return _write(tensor, module_on(tensor.device).eye(*tensor.shape))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -140,13 +148,12 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         raise ValueError(f"Only tensors with 3, 4, or 5 dimensions are supported, got {tensor.ndim}")
     if tensor.shape[0] % groups:
         raise ValueError(f"dim 0 must be divisible by groups, got {tensor.shape[0]} and {groups}")
-    values = np.zeros(tensor.shape)
+    lib = module_on(tensor.device)
     each = tensor.shape[0] // groups
-    centre = tuple(n // 2 for n in tensor.shape[2:])
-    for group in range(groups):
-        for channel in range(min(each, tensor.shape[1])):
-            values[(group * each + channel, channel, *centre)] = 1
-    return _write(tensor, values)
+    middle = lib.zeros(tensor.shape[2:])
+    middle[tuple(n // 2 for n in tensor.shape[2:])] = 1
+    channels = lib.tile(lib.eye(each, tensor.shape[1]), (groups, 1))
+    return _write(tensor, channels.reshape(*channels.shape, *[1] * middle.ndim) * middle)
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
@@ -243,9 +250,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if 0 in tensor.shape:
         return tensor
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    draws = generator_or_default(generator).numpy_rng.standard_normal((max(rows, columns), min(rows, columns)))
-    q, r = np.linalg.qr(draws)
-    q *= np.where(np.diag(r) < 0, -gain, gain)  # without the signs q would not be uniformly distributed
+    draws = _draw(fill_normal, tensor, (max(rows, columns), min(rows, columns)), generator, 0.0, 1.0)
+    lib = xp(draws)
+    q, r = lib.linalg.qr(draws)
+    q *= lib.where(lib.diag(r) < 0, -gain, gain)  # without the signs q would not be uniformly distributed
     return _write(tensor, (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
@@ -260,10 +268,10 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     if tensor.ndim != 2:
         raise ValueError(f"Only tensors with 2 dimensions are supported, got {tensor.ndim}")
     _check_float(tensor, "sparse_")
-    rng = generator_or_default(generator).numpy_rng
-    values = rng.standard_normal(tensor.shape) * std
-    order = rng.random(tensor.shape).argsort(axis=0)
-    np.put_along_axis(values, order[: math.ceil(sparsity * tensor.shape[0])], 0, axis=0)
+    shape = tensor._data.shape
+    values = _draw(fill_normal, tensor, shape, generator, 0.0, std)
+    ranks = _draw(fill_uniform, tensor, shape, generator, 0.0, 1.0).argsort(axis=0).argsort(axis=0)
+    values *= ranks >= math.ceil(sparsity * shape[0])
     return _write(tensor, values)
 
 

@@ -21,6 +21,14 @@ from minitorch.backend.primitives.pooling import (
     max_pool_indices,
     pool_output_shape,
 )
+from minitorch.backend.primitives.random import (
+    dropout,
+    fill_bernoulli,
+    fill_integers,
+    fill_normal,
+    fill_uniform,
+    scale_kept,
+)
 from minitorch.backend.primitives.registry import forget_replacements, primitive
 from minitorch.backend.primitives.scatter import add_rows_in_order, index_put_add, index_put_reduce, segment_add
 from minitorch.backend.primitives.softmax import (
@@ -46,9 +54,14 @@ __all__ = [
     "conv_output_shape",
     "conv_weight_grad",
     "digamma",
+    "dropout",
     "erf",
     "erfc",
     "erfinv",
+    "fill_bernoulli",
+    "fill_integers",
+    "fill_normal",
+    "fill_uniform",
     "flag_outside",
     "forget_replacements",
     "index_put_add",
@@ -64,6 +77,7 @@ __all__ = [
     "pool_output_shape",
     "primitive",
     "release_scratch",
+    "scale_kept",
     "segment_add",
     "softmax_backward",
     "softmax_forward",

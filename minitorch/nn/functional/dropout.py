@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import device_index, to_device
+from minitorch.backend import primitives
+from minitorch.backend.primitives.random import fill_bernoulli
 from minitorch.core.inplace import inplace as in_place
 from minitorch.core.op import Array, op
-from minitorch.core.tensor import Tensor, wrap
+from minitorch.core.tensor import Tensor
 from minitorch.nn.functional.pointwise import times
 from minitorch.nn.functional.refusals import require_tensor
 from minitorch.random import default_generator
+from minitorch.random_arrays import empty_on, new_numbers
 
 
 def _check(name: str, input: Any, p: float, training: bool) -> None:
@@ -22,31 +23,46 @@ def _check(name: str, input: Any, p: float, training: bool) -> None:
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"{name}: dropout probability has to be between 0 and 1, but got {p}")
     require_tensor(input, name)
-    if training and input._data.dtype.kind != "f":
+    if training and not input.is_floating_point():
         raise RuntimeError(f"{name}: expected an input of floating point, got {input.dtype}; use input.float()")
 
 
-def _kept(input: Tensor, p: float, shape: tuple) -> Any:
+def _keep(input: Tensor, p: float, shape: tuple) -> Any:
     """True with probability 1 - ``p``, on the device of ``input``."""
-    rng, count = default_generator.numpy_rng, math.prod(shape)
-    if p == 1.0:
-        kept = np.zeros(count, bool)
-    else:
-        # Sixteen random bits an element; one in 65,536 is neither below p nor above, and more digits decide.
-        place, rest = divmod(p * 65536, 1)
-        bits = rng.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count]
-        kept = bits > int(place)
-        undecided = np.flatnonzero(bits == int(place))
-        kept[undecided] = rng.random(undecided.size) >= rest
-    return to_device(kept.reshape(shape), device_index(input._data))
+    return new_numbers(fill_bernoulli, shape, np.bool_, input.device.ordinal, None, 1.0 - p)
+
+
+def _scaled(g: Any, kept: Any, scale: float) -> Any:
+    if kept.shape == g.shape:
+        return primitives.scale_kept(g, kept, scale)
+    return g * (kept.astype(g.dtype) * g.dtype.type(scale))  # whole channels
+
+
+@op("MulBackward0")
+def _masked(input: Array, kept, scale):
+    return _scaled(input, kept, scale)
+
+
+_masked.rules(input=_masked)
+
+
+@op("MulBackward0")
+def _dropout(input: Array, kept, scale, key, p):
+    """``input`` with zeros in new places; ``kept``, a byte an element for the backward pass, is told which."""
+    return primitives.dropout(input, kept, key, 1.0 - p, scale)
+
+
+_dropout.rules(input=lambda g, kept, scale: _masked(g, kept, scale))
 
 
 def _drop(input: Tensor, p: float, training: bool, inplace: bool, shape: tuple) -> Tensor:
     if not training or p == 0.0:
         return input
     scale = 0.0 if p == 1.0 else 1.0 / (1.0 - p)
-    mask = _kept(input, p, shape) * input._data.dtype.type(scale)
-    return input.mul_(wrap(mask)) if inplace else times(input, mask)
+    if shape != input._data.shape:
+        return (in_place(_masked) if inplace else _masked)(input, _keep(input, p, shape), scale)
+    kept = empty_on(input.device.ordinal, shape, np.bool_)
+    return (in_place(_dropout) if inplace else _dropout)(input, kept, scale, default_generator.next_key(), p)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -122,28 +138,27 @@ _SATURATION = -1.0507009873554804934 * 1.6732632423543772848
 
 
 @op("AddBackward0")
-def _mask_and_shift(input: Array, factor, shift):
-    return input * factor + shift
+def _mask_and_shift(input: Array, kept, scale, dropped, offset):
+    """``input`` (``dropped`` where it is not kept) times ``scale`` plus ``offset``."""
+    real = input.dtype.type
+    out = _scaled(input, kept, scale)
+    out += (~kept).astype(input.dtype) * real(scale * dropped)
+    out += real(offset)
+    return out
 
 
-_mask_and_shift.rules(input=lambda g, factor: times(g, factor))
+_mask_and_shift.rules(input=lambda g, kept, scale: _masked(g, kept, scale))
 
 
 def _alpha_drop(input: Tensor, p: float, training: bool, shape: tuple, inplace: bool) -> Tensor:
     if not training or p == 0.0:
         return input
-    dtype = input._data.dtype
     if p == 1.0:
-        return times(input, dtype.type(0))
-    kept = _kept(input, p, shape)
+        return times(input, input._data.dtype.type(0))
     # dropped elements become the saturation; an affine map restores mean and variance
     scale = ((1 - p) * (1 + p * _SATURATION**2)) ** -0.5
-    offset = -scale * p * _SATURATION
-    factor = kept * dtype.type(scale)
-    shift = (~kept * dtype.type(scale * _SATURATION)) + dtype.type(offset)
-    if inplace:
-        return in_place(_mask_and_shift)(input, factor, shift)
-    return _mask_and_shift(input, factor, shift)
+    operation = in_place(_mask_and_shift) if inplace else _mask_and_shift
+    return operation(input, _keep(input, p, shape), scale, _SATURATION, -scale * p * _SATURATION)
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
