@@ -32,7 +32,6 @@ ROWS = {
 CASES = [pytest.param(name, params, id=f"{name}{params}") for name, rows in ROWS.items() for params in rows]
 LAYOUTS = {
     "short": lambda rng: rng.standard_normal(5),
-    "0-d": lambda rng: rng.standard_normal(()),
     "empty": lambda rng: rng.standard_normal((3, 0)),
     "turned": lambda rng: rng.standard_normal((3, 5, 7)).transpose(2, 0, 1),
     "reversed": lambda rng: rng.standard_normal((4, 6))[::-1, ::-2],
