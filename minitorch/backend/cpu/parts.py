@@ -1,9 +1,9 @@
 """Compiled tasks in parts that several threads take without the interpreter lock.
 
-A task stands in a *box* of shared memory: the address of a function, its arguments, how far it goes, and a *ticket* that
-says which part comes next.  Whoever is free takes the next ticket, the caller included, so nobody waits for a thread
-that sleeps: a part that no helper has begun is done by the caller.  Handing a task out and collecting it costs some
-3 µs; a Python thread that first has to get the interpreter lock comes 50 µs late.
+A task stands in a *box* of shared memory: the address of a function, its arguments, how far it goes, and a *ticket*
+that says which part comes next.  Whoever is free takes the next ticket, the caller included, so nobody waits for a
+thread that sleeps: a part that no helper has begun is done by the caller.  Handing a task out and collecting it costs
+some 3 µs; a Python thread that first has to get the interpreter lock comes 50 µs late.
 """
 
 # mypy: ignore-errors
@@ -213,8 +213,8 @@ def _task_of(function):
 
 
 def _entry(box, count, parts, one, *arguments):
-    function, places = task(arguments)  # noqa: F821: each copy of this function has a `task` of its own
-    return hand_out(box, function, places, count, parts, one)  # noqa: F821
+    function, places = task(arguments)  # noqa: F821 - each copy of this function has a `task` of its own
+    return _hand_out(box, function, places, count, parts, one)
 
 
 def shared(function):
@@ -228,7 +228,7 @@ def shared(function):
     code = _entry.__code__.replace(
         co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
     )
-    names = {"task": _task_of(kernel(function, keep=False)), "hand_out": _hand_out, "__name__": function.__module__}
+    names = {"task": _task_of(kernel(function, keep=False)), "_hand_out": _hand_out, "__name__": function.__module__}
     entry = python_types.FunctionType(code, names, function.__name__)
     entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
     return _Shared(Entry(kernel(entry), 4))

@@ -11,16 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minitorch.backend.cpu import winograd_kernels as kernels
+from minitorch.backend.cpu.blas import gemm_address
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
-from minitorch.backend.cpu.threads import share
-from minitorch.backend.cpu.winograd_kernels import (
-    BLOCK,
-    VECTORS,
-    gradients_to_points,
-    inputs_to_points,
-    multiply,
-    points_to_outputs,
-)
+from minitorch.backend.cpu.threads import parts
+from minitorch.backend.cpu.winograd_kernels import BLOCK, VECTORS
 from minitorch.backend.primitives.conv_geometry import Pads
 from minitorch.backend.primitives.workspace import scratch
 
@@ -47,93 +42,82 @@ def _kernel_matrix(dtype: np.dtype) -> np.ndarray:
 
 
 class _Layout(NamedTuple):
+    parts: int  # that the images are cut into
     rows: int  # of tiles in an image
     columns: int  # of tiles in a row of an image
-    group: int  # images
+    group: int  # images that are transformed together
     pitch: int  # from channel to channel of a transformed array
 
 
 def _layout(images: int, height: int, width: int, itemsize: int, tiles: int) -> _Layout:
     """``tiles`` is about how many a group has."""
     lanes = VECTOR_BYTES // itemsize
+    number = parts(images, 1)
     rows, columns = -(-height // 4), -(-width // 4)
     columns += -columns % max(1, lanes // 4)  # whole vectors of pixels
-    group = min(images, max(1, tiles // (rows * columns)))
+    group = min(-(-images // number), max(1, tiles // (rows * columns)))
     step = VECTORS * lanes
-    return _Layout(rows, columns, group, -(-group * rows * columns // step) * step)
+    return _Layout(number, rows, columns, group, -(-group * rows * columns // step) * step)
 
 
-def _points(purpose: str, channels: int, pitch: int, dtype: np.dtype) -> np.ndarray:
-    """Scratch for a transformed array.  Its 36 rows are an odd number of cache lines apart: else they would drive one
-    another out of the cache."""
+def _points(purpose: str, channels: int, layout: _Layout, dtype: np.dtype) -> np.ndarray:
+    """Scratch for the transformed arrays of all parts.  The 36 rows of one are an odd number of cache lines apart:
+    else they would drive one another out of the cache."""
     line = 64 // dtype.itemsize
-    size = -(-(channels * pitch + line) // line) | 1
-    return scratch(np, purpose, (36, size * line), dtype)
-
-
-def _matrices(points: np.ndarray, channels: int, pitch: int, tiles: int) -> np.ndarray:
-    return points[:, : channels * pitch].reshape(36, channels, pitch)[..., :tiles]
+    size = -(-(channels * layout.pitch + line) // line) | 1
+    return scratch(np, purpose, (layout.parts, 36, size * line), dtype)
 
 
 def correlate(x: np.ndarray, w: np.ndarray, padding: Pads, bias: Any, y: np.ndarray) -> np.ndarray:
     """Fills ``y`` with the correlation of ``x``, padded in front, and ``w`` (O, C, 3, 3), and returns it."""
     outputs, channels = w.shape[:2]
     dtype = x.dtype
-    by_blas = outputs * channels >= _LARGE
-    if by_blas:
-        weights = (_kernel_matrix(dtype) @ w.reshape(-1, 9).T).reshape(36, outputs, channels)
-    else:
-        blocks = w.reshape(outputs // BLOCK, BLOCK, channels, 9).transpose(3, 0, 2, 1).reshape(9, -1)
-        weights = _kernel_matrix(dtype) @ blocks
-    start = np.zeros(outputs, dtype) if bias is None else bias
-    (lo_h, _), (lo_w, _) = padding
-
-    def part(first: int, last: int) -> None:
-        rows, columns, group, pitch = _layout(
-            last - first, y.shape[2], y.shape[3], dtype.itemsize, 192 if by_blas else 96
-        )
-        inputs = _points("winograd.inputs", channels, pitch, dtype)
-        products = _points("winograd.outputs", outputs, pitch, dtype)
-        for image in range(first, last, group):
-            images = x[image : min(image + group, last)]
-            tiles = len(images) * rows * columns
-            inputs_to_points(images, lo_h, lo_w, rows, columns, inputs, pitch)
-            if by_blas:
-                columns_in = _matrices(inputs, channels, pitch, tiles)
-                np.matmul(weights, columns_in, out=_matrices(products, outputs, pitch, tiles))
-            else:
-                multiply(inputs, weights, channels, products, outputs, tiles, pitch)
-            points_to_outputs(products, pitch, start, rows, columns, y[image : image + len(images)])
-
-    share(part, len(x), 1)
+    address = gemm_address(dtype.char) if outputs * channels >= _LARGE else 0
+    order = w.reshape(-1, 9).T
+    if not address:
+        order = w.reshape(outputs // BLOCK, BLOCK, channels, 9).transpose(3, 0, 2, 1).reshape(9, -1)
+    layout = _layout(len(x), y.shape[2], y.shape[3], dtype.itemsize, 192 if address else 96)
+    kernels.correlate(
+        len(x),
+        layout.parts,
+        x,
+        padding[0][0],
+        padding[1][0],
+        _kernel_matrix(dtype) @ order,
+        np.zeros(outputs, dtype) if bias is None else bias,
+        y,
+        *layout[1:],
+        _points("winograd.inputs", channels, layout, dtype),
+        _points("winograd.outputs", outputs, layout, dtype),
+        address,
+    )
     return y
 
 
-def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> np.ndarray:
-    """The gradient (O, C, 3, 3) of the weight."""
+def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> Any:
+    """The gradient (O, C, 3, 3) of the weight; ``NotImplemented`` without a product for compiled code."""
     outputs, channels = gy.shape[1], x.shape[1]
     dtype = x.dtype
-    (lo_h, _), (lo_w, _) = padding
-    parts: dict[int, Any] = {}
-
-    def part(first: int, last: int) -> None:
-        rows, columns, group, pitch = _layout(last - first, gy.shape[2], gy.shape[3], dtype.itemsize, 256)
-        inputs = _points("winograd.inputs", channels, pitch, dtype)
-        gradients = _points("winograd.outputs", outputs, pitch, dtype)
-        total: Any = None
-        for image in range(first, last, group):
-            images = slice(image, min(image + group, last))
-            tiles = (images.stop - image) * rows * columns
-            inputs_to_points(x[images], lo_h, lo_w, rows, columns, inputs, pitch)
-            gradients_to_points(gy[images], rows, columns, gradients, pitch)
-            a, b = _matrices(gradients, outputs, pitch, tiles), _matrices(inputs, channels, pitch, tiles)
-            product = np.matmul(a, b.swapaxes(1, 2))
-            total = product if total is None else np.add(total, product, out=total)
-        parts[first] = total
-
-    share(part, len(x), 1)
-    total = parts[0]
-    for first in sorted(parts)[1:]:
-        total += parts[first]
+    address = gemm_address(dtype.char)
+    if not address:
+        return NotImplemented
+    layout = _layout(len(x), gy.shape[2], gy.shape[3], dtype.itemsize, 256)
+    totals = np.empty((layout.parts, 36, outputs, channels), dtype)
+    kernels.weight_gradients(
+        len(x),
+        layout.parts,
+        x,
+        padding[0][0],
+        padding[1][0],
+        gy,
+        totals,
+        *layout[1:],
+        _points("winograd.inputs", channels, layout, dtype),
+        _points("winograd.outputs", outputs, layout, dtype),
+        address,
+    )
+    total = totals[0]
+    for other in totals[1:]:
+        total += other
     gradient = _kernel_matrix(dtype).T @ total.reshape(36, -1)
     return np.ascontiguousarray(gradient.reshape(3, 3, outputs, channels).transpose(2, 3, 0, 1))

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import entry, kernel
+from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, make_tile, vectors_per_tile
+from minitorch.backend.cpu.parts import shared
+from minitorch.backend.cpu.products_kernels import gemm
 from minitorch.backend.cpu.winograd_tiles import (
     deal,
     gather_up,
@@ -48,8 +50,8 @@ def _place(chunk, chunks, image, row):
     return (chunk // chunks) * image + (chunk % chunks) * row
 
 
-@entry
-def inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
+@kernel
+def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
     """``Bᵀ d B`` of all tiles of (N, C, H, W)."""
     count = images.shape[0]
     run = count * columns
@@ -82,8 +84,8 @@ def inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
                 transform_inputs(buffer, at + t, 8 * wide, wide, flat, to + t, 6 * point, point)
 
 
-@entry
-def gradients_to_points(images, tile_rows, columns, result, pitch):
+@kernel
+def _gradients_to_points(images, tile_rows, columns, result, pitch):
     """``A y Aᵀ`` of all 4x4 tiles of (N, O, H, W), zeros beyond its edges."""
     count = images.shape[0]
     run = count * columns
@@ -113,8 +115,8 @@ def gradients_to_points(images, tile_rows, columns, result, pitch):
                 transform_gradients(buffer, at + t, 4 * wide, wide, flat, to + t, 6 * point, point)
 
 
-@entry
-def points_to_outputs(points, pitch, bias, tile_rows, columns, result):
+@kernel
+def _points_to_outputs(points, pitch, bias, tile_rows, columns, result):
     """``Aᵀ m A`` of all tiles, plus bias, into ``result`` (N, O, H, W), cut at its edges."""
     count, outputs, height, width = result.shape
     run = count * columns
@@ -142,8 +144,8 @@ def points_to_outputs(points, pitch, bias, tile_rows, columns, result):
                         target[w] = rows[begin + w]
 
 
-@entry
-def multiply(inputs, weights, channels, outputs, features, tiles, pitch):
+@kernel
+def _multiply(inputs, weights, channels, outputs, features, tiles, pitch):
     """``outputs[p, o] = Σ_c weights[p, o, c] · inputs[p, c]`` for the 36 points.
 
     ``weights`` (36, O · C): of each point, for each ``BLOCK`` of outputs, channel by channel.
@@ -159,3 +161,46 @@ def multiply(inputs, weights, channels, outputs, features, tiles, pitch):
             to = point * outputs.shape[1] + o * pitch
             for i in range(0, tiles, step):
                 _tile(flat_inputs, at + i, runs, channels, flat_weights, w, zeros, 0, flat_outputs, to + i, pitch)
+
+
+@shared
+def correlate(first, last, x, lo_h, lo_w, weights, bias, y, rows, columns, group, pitch, inputs, products, address):
+    """Images ``first`` to ``last`` of ``y``, ``group`` at a time.
+
+    ``inputs`` and ``products`` are transformed arrays, one for each part.  ``weights`` (36, O · C) lie as
+    :func:`_multiply` has them, or as matrices (O, C) if there is the ``address`` of a product.
+    """
+    parts = inputs.shape[0]
+    part = (first * parts + x.shape[0] - 1) // x.shape[0]
+    channels, outputs = x.shape[1], y.shape[1]
+    for image in range(first, last, group):
+        end = min(image + group, last)
+        tiles = (end - image) * rows * columns
+        _inputs_to_points(x[image:end], lo_h, lo_w, rows, columns, inputs[part], pitch)
+        if address:
+            for point in range(36):
+                gemm(
+                    address, False, False, outputs, tiles, channels, weights, point * weights.shape[1], channels,
+                    inputs[part, point], 0, pitch, 0.0, products[part, point], 0, pitch,
+                )  # fmt: skip
+        else:
+            _multiply(inputs[part], weights, channels, products[part], outputs, tiles, pitch)
+        _points_to_outputs(products[part], pitch, bias, rows, columns, y[image:end])
+
+
+@shared
+def weight_gradients(first, last, x, lo_h, lo_w, gy, totals, rows, columns, group, pitch, inputs, gradients, address):
+    """One of ``totals`` (parts, 36, O, C): the gradient by the transformed weights, of the images ``first`` to
+    ``last``."""
+    parts, _, outputs, channels = totals.shape
+    part = (first * parts + x.shape[0] - 1) // x.shape[0]
+    for image in range(first, last, group):
+        end = min(image + group, last)
+        tiles = (end - image) * rows * columns
+        _inputs_to_points(x[image:end], lo_h, lo_w, rows, columns, inputs[part], pitch)
+        _gradients_to_points(gy[image:end], rows, columns, gradients[part], pitch)
+        for point in range(36):
+            gemm(
+                address, False, True, outputs, channels, tiles, gradients[part, point], 0, pitch,
+                inputs[part, point], 0, pitch, 0.0 if image == first else 1.0, totals[part, point], 0, channels,
+            )  # fmt: skip
