@@ -8,11 +8,11 @@ import numpy as np
 
 from minitorch.backend.cpu import normalization_kernels as kernels
 from minitorch.backend.cpu.arrays import plain
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.normalization import Layout
 
-# Elements that are worth waking another thread for.
-_LEAST = 1 << 15
+# Elements that are worth another thread.
+_LEAST = 1 << 14
 # Positions of a channel below which the loop over them is too short.
 _SHORTEST = 8
 
@@ -35,8 +35,8 @@ def standardize(x: np.ndarray, weight: Any, bias: Any, layout: Layout, eps: floa
     out = np.empty_like(x)
     statistics = np.empty((3, channels), x.dtype)
     mean, var, invstd = statistics
-    least = max(1, _LEAST // layout.samples)
-    share(lambda i, j: kernels.standardize(x, w, b, eps, i, j, out, mean, var, invstd), channels, least)
+    number = parts(channels, _LEAST // layout.samples)
+    kernels.standardize(channels, number, x, w, b, float(eps), out, mean, var, invstd)
     return (out, *statistics.reshape(3, *layout.affine))
 
 
@@ -49,8 +49,8 @@ def standardize_grad(
     channels = x.shape[1]
     w, m, s = _row(weight, channels, 1, x.dtype), mean.reshape(channels), invstd.reshape(channels)
     out, sums = np.empty_like(x), np.empty((2, channels), x.dtype)
-    least = max(1, _LEAST // layout.samples)
-    share(lambda i, j: kernels.standardize_grad(g, x, w, m, s, i, j, out, *sums), channels, least)
+    number = parts(channels, _LEAST // layout.samples)
+    kernels.standardize_grad(channels, number, g, x, w, m, s, out, *sums)
     if weight is None:
         return out, None, None
     return (out, *sums.reshape(2, *layout.affine))

@@ -7,7 +7,8 @@ from __future__ import annotations
 import functools
 import math
 
-from minitorch.backend.cpu.compiling import entry, kernel
+from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.parts import shared
 
 
 @functools.partial(kernel, reorder=True)
@@ -34,8 +35,8 @@ def _product(run, other, mean):
     return total
 
 
-@entry
-def standardize(x, weight, bias, eps, first, last, out, mean, var, invstd):
+@shared
+def standardize(first, last, x, weight, bias, eps, out, mean, var, invstd):
     """Channels ``first`` to ``last`` of ``out`` (N, C, S) and of their statistics (C,)."""
     images, _, positions = x.shape
     kind = x.dtype.type
@@ -58,8 +59,8 @@ def standardize(x, weight, bias, eps, first, last, out, mean, var, invstd):
                 target[i] = (source[i] - m) * scale + shift
 
 
-@entry
-def standardize_grad(g, x, weight, mean, invstd, first, last, out, by_weight, by_bias):
+@shared
+def standardize_grad(first, last, g, x, weight, mean, invstd, out, by_weight, by_bias):
     """Channels ``first`` to ``last`` of the gradients by ``x`` (N, C, S), by weight and by bias (C,)."""
     images, _, positions = x.shape
     samples = x.dtype.type(images * positions)

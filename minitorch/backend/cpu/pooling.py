@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu.pooling_kernels import max_backward, max_forward_2x2
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.conv_geometry import Ints, Pads
 from minitorch.backend.primitives.pool_geometry import pool_output_shape
 from minitorch.backend.primitives.pooling import max_pool_indices
 
-# Elements of the input that are worth waking another thread for.
-_LEAST = 1 << 16
+# Elements of the input that are worth another thread.
+_LEAST = 1 << 14
 _NO_PADDING = ((0, 0), (0, 0))
 
 
@@ -60,7 +60,7 @@ def max_pool_forward(
     planes = len(source)
     y = np.empty((planes, height // 2, width // 2), x.dtype)
     codes = np.empty(y.shape, np.uint8)
-    share(lambda i, j: max_forward_2x2(source[i:j], y[i:j], codes[i:j]), planes, max(1, _LEAST // (height * width)))
+    max_forward_2x2(planes, parts(planes, _LEAST // (height * width)), source, y, codes)
     shape = (*leading, *y.shape[1:])
     codes = codes.reshape(shape)
     if indices == "flat":
@@ -89,6 +89,5 @@ def max_pool_backward(
     source = np.ascontiguousarray(gy).reshape(-1, *out)
     codes = np.ascontiguousarray(where).reshape(source.shape)
     gx = np.empty((len(source), *rest[-1]), gy.dtype)
-    least = max(1, _LEAST // math.prod(input_spatial))
-    share(lambda i, j: max_backward(source[i:j], codes[i:j], gx[i:j], *rest[:4]), len(gx), least)
+    max_backward(len(gx), parts(len(gx), _LEAST // math.prod(input_spatial)), source, codes, gx, *rest[:4])
     return gx.reshape(shape)

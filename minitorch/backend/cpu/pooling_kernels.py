@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import entry, kernel
+from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
+from minitorch.backend.cpu.parts import shared
 from minitorch.backend.cpu.pooling_tiles import max_2x2
 
 
@@ -22,39 +23,41 @@ def _max_2x2_of_one(x, at, width, y, codes, to):
     codes[to] = code
 
 
-@entry
-def max_forward_2x2(x, y, codes):
-    """``y`` (P, H', W') and the taps that its values came from, of planes ``x`` (P, H, W), with windows side by
-    side."""
-    planes, height, width = x.shape
+@shared
+def max_forward_2x2(first, last, x, y, codes):
+    """Planes ``first`` to ``last`` of ``y`` (P, H', W') and the taps that its values came from, of planes ``x``
+    (P, H, W), with windows side by side."""
+    _, height, width = x.shape
     _, rows, columns = y.shape
     lanes = VECTOR_BYTES // x.itemsize
     source, values, numbers = x.reshape(-1), y.reshape(-1), codes.reshape(-1)
-    for plane in range(planes):
+    room, end = last * height * width, last * rows * columns
+    for plane in range(first, last):
         for h in range(rows):
             upper = (plane * height + 2 * h) * width
             to = (plane * rows + h) * columns
             for w in range(0, columns, lanes):
                 at = upper + 2 * w
-                # What a vector writes beyond the row is junk that the next row overwrites; the last rows have no next.
-                if at + width + 2 * lanes <= source.size and to + w + lanes <= values.size:
+                # What a vector writes beyond the row is junk that the next row overwrites; the last of a part has no next.
+                if at + width + 2 * lanes <= room and to + w + lanes <= end:
                     max_2x2(source, at, at + width, values, numbers, to + w)
                 else:
                     for i in range(min(lanes, columns - w)):
                         _max_2x2_of_one(source, at + 2 * i, width, values, numbers, to + w + i)
 
 
-@entry
-def max_backward(gy, codes, gx, kernel, stride, lo, dilation):
-    """``gx`` (P, D, H, W): each of ``gy`` added where its maximum was, in the order of the outputs."""
-    planes, depths, rows, columns = gy.shape
+@shared
+def max_backward(first, last, gy, codes, gx, kernel, stride, lo, dilation):
+    """Planes ``first`` to ``last`` of ``gx`` (P, D, H, W): each of ``gy`` added where its maximum was, in the order of
+    the outputs."""
+    _, depths, rows, columns = gy.shape
     taps = kernel[0] * kernel[1] * kernel[2]
     height, width = gx.shape[2:]
     offsets = np.empty(taps, np.int64)
     for tap in range(taps):
         kd, kh, kw = tap // (kernel[1] * kernel[2]), tap // kernel[2] % kernel[1], tap % kernel[2]
         offsets[tap] = (kd * dilation[0] * height + kh * dilation[1]) * width + kw * dilation[2]
-    for plane in range(planes):
+    for plane in range(first, last):
         target = gx[plane].reshape(-1)
         target[:] = 0
         for d in range(depths):
