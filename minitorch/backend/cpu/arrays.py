@@ -18,3 +18,11 @@ def plain(first: np.ndarray, *others: Any) -> bool:
     if (dtype is not _float32 and dtype != _float64) or not first.flags.carray:
         return False
     return all(a is None or (a.dtype == dtype and a.flags.carray) for a in others)
+
+
+def whole(*arrays: np.ndarray) -> list[np.ndarray] | None:
+    """The arrays, or copies in C order of those that loops cannot take as they are; ``None`` if it is their dtypes."""
+    dtype = arrays[0].dtype
+    if (dtype is not _float32 and dtype != _float64) or any(a.dtype != dtype for a in arrays):
+        return None
+    return [a if a.flags.carray else np.array(a, order="C") for a in arrays]

@@ -20,6 +20,8 @@ from minitorch.backend.primitives import special
 
 # A product and a sum may be rounded once instead of twice; NaN, infinities, zeros and the order of sums stay.
 inlined = functools.partial(numba.njit, error_model="numpy", fastmath={"contract"}, forceinline=True)
+# Sums may also become sums of several parts.
+inlined_sum = functools.partial(inlined, fastmath={"contract", "reassoc", "nsz"})
 
 # All polynomials: highest power first.  Those of exp and log1p were fitted for this module by interpolation at
 # Chebyshev nodes, with relative errors of 1e-8 and 2e-17 (exp), 2e-8 and 5e-18 (log1p) at most.
@@ -180,3 +182,44 @@ def _erf(x):
         return inner if a < 0.46875 else math.copysign(outer, x)
 
     return double
+
+
+# ---- maxima
+
+
+def _word(value):
+    return ir.IntType(32 if value == types.float32 else 64)
+
+
+@intrinsic
+def _ordered(typing, x):
+    """An integer that grows with ``x``: maxima of integers can be taken by vectors, whatever NaN is."""
+    word = types.int32 if x == types.float32 else types.int64
+
+    def generate(context, builder, sig, args):
+        kind = _word(sig.args[0])
+        bits = builder.bitcast(args[0], kind)
+        sign = builder.ashr(bits, ir.Constant(kind, kind.width - 1))
+        return builder.xor(bits, builder.lshr(sign, ir.Constant(kind, 1)))
+
+    return word(x), generate
+
+
+@intrinsic
+def _from_ordered(typing, number, like):
+    def generate(context, builder, sig, args):
+        kind = _word(sig.args[1])
+        sign = builder.ashr(args[0], ir.Constant(kind, kind.width - 1))
+        return builder.bitcast(builder.xor(args[0], builder.lshr(sign, ir.Constant(kind, 1))), args[1].type)
+
+    return like(number, like), generate
+
+
+@inlined
+def largest(row):
+    """The largest element of ``row``; where there is NaN, NaN or the largest of the others."""
+    best = _ordered(row[0])
+    for i in range(1, row.size):
+        key = _ordered(row[i])
+        best = key if key > best else best
+    return _from_ordered(best, row[0])
