@@ -144,7 +144,7 @@ def test_flags_of_indices_out_of_range(stand_in: Any, dtype: str) -> None:
 
 
 @needs_compiler
-@pytest.mark.parametrize("shape", [(5, 3), (1, 1), (64, 10), (7, 100), (2, 4, 3, 5)])
+@pytest.mark.parametrize("shape", [(5, 3), (1, 1), (64, 10), (7, 100), (2, 9001), (2, 4, 3, 5), (3, 70, 40)])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_cross_entropy(stand_in: Any, shape: tuple, reduction: str, dtype: str) -> None:
@@ -289,7 +289,7 @@ def test_large_convolutions_are_left_to_cublas(stand_in: Any) -> None:
         primitives.conv_forward(
             stand_in.ones((1, 256, 4, 4)), stand_in.ones((256, 256, 3, 3)), (1, 1), ((1, 1), (1, 1)), (1, 1)
         )
-    assert counts.by_name["matmul"]
+    assert any("gemm" in name for name in counts.by_name), counts.by_name
     assert not any(name.startswith("kernel") for name in counts.by_name)
 
 

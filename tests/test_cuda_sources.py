@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.util
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +18,14 @@ from minitorch.backend.cuda.launching import code_of, options
 SOURCES = sorted((Path(__file__).parents[1] / "minitorch/backend/cuda/source").glob("*.cu"))
 needs_compiler = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
 ARCHITECTURES = (70, 75, 80, 90, 100, 120)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_sources_say_what_they_aim_at(source: Path) -> None:
+    """The comment that each begins with: grid, block, bytes moved, and the bound."""
+    comment = list(itertools.takewhile(lambda line: line.startswith("//"), source.read_text("utf-8").splitlines()))
+    for word in ("grid", "block", "bytes moved", "bound"):
+        assert word in "\n".join(comment).lower(), f"{source.name} does not say: {word}"
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)

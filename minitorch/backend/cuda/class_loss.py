@@ -6,24 +6,24 @@ import math
 from typing import Any
 
 from minitorch.backend.array_module import cupy
-from minitorch.backend.cuda.launching import BLOCK, LIMIT, accepts, contiguous, launch, launch_over
+from minitorch.backend.cuda.launching import BLOCK, accepts, contiguous, launch, launch_over
+from minitorch.backend.cuda.teams import team
 
 _FILE = "class_loss.cu"
-_WARP = 32
 
 
 def class_loss_forward(scores: Any, classes: Any, ignore_index: int, reduction: str, flags: Any, slot: int) -> Any:
-    if not accepts(scores) or not scores.size or classes.size * _WARP >= LIMIT:
-        return NotImplemented
-    xp, dtype = cupy(), scores.dtype
     number, inner = scores.shape[1], math.prod(scores.shape[2:])
+    threads = team(number, classes.size, inner > 1) if accepts(scores) and scores.size else None
+    if threads is None:
+        return NotImplemented
+    xp, dtype, (lanes, grid, block) = cupy(), scores.dtype, threads
     scores, classes = contiguous(scores), contiguous(classes)
     losses, log_sums = xp.empty(classes.shape, dtype), xp.empty(classes.shape, dtype)
     ignored = classes.dtype.type(ignore_index)
-    lanes = _WARP if inner == 1 else 1
     launch(
-        _FILE, "class_loss_rows", dtype, -(-classes.size * lanes // BLOCK), BLOCK, scores, classes, losses, log_sums,
-        flags, slot, ignored, number, inner, lanes, classes.size,
+        _FILE, "class_loss_rows", dtype, grid, block, scores, classes, losses, log_sums, flags, slot, ignored, number,
+        inner, lanes, classes.size,
     )  # fmt: skip
     if reduction == "none":
         return losses, log_sums, xp.ones((), dtype)

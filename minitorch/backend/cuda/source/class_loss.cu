@@ -1,32 +1,27 @@
 // Cross-entropy with class numbers: (rows, classes) scores, or (rows, classes, inner) with `inner` positions a row.
 //
-// Grid: a warp for each row of scores that lie side by side; a thread for each where they lie apart (inner > 1), so that
-// neighbours read neighbours.  256 threads a block.  Bytes moved forward: the scores twice, the second time from the
-// cache (a row of up to some thousand classes stays there); backward: scores read, gradient written.  The bound is
-// memory bandwidth; for the few classes of small networks it is the launch.
+// Grid and block: rows of scores as in softmax.cu, then one block of 256 threads for all rows; backward a thread for
+// each score, 256 a block.
+// Bytes moved, for n scores of b bytes and r rows: forward n b + r (16 + 3 b), the scores once; backward 2 n b + r
+// (8 + 2 b).
+// Bound: memory bandwidth; for the few classes of small networks it is the launch.
 
-__device__ static REAL larger(REAL a, REAL b) { return a > b || a != a ? a : b; }  // NaN stays
+#include "teams.cuh"
 
 // `losses`: each row's, 0 for one that does not count.  A class out of range sets a flag.
-extern "C" __global__ void class_loss_rows(
+extern "C" __global__ void __launch_bounds__(512) class_loss_rows(
     const REAL* __restrict__ scores, const long long* __restrict__ classes, REAL* __restrict__ losses,
     REAL* __restrict__ log_sums, long long* flags, int slot, long long ignored, int number, int inner, int lanes,
     int rows) {
-    int thread = blockIdx.x * blockDim.x + threadIdx.x;
-    int row = thread / lanes, lane = thread % lanes;
-    bool inside = row < rows;  // threads beyond the last row stay for the shuffles
-    int outer = inside ? row / inner : 0, position = inside ? row % inner : 0;
-    const REAL* at = scores + (long long)outer * number * inner + position;
-    REAL largest = inside ? at[0] : (REAL)0;
-    if (inside)
-        for (int c = lane; c < number; c += lanes) largest = larger(at[(long long)c * inner], largest);
-    for (int step = lanes / 2; step; step /= 2) largest = larger(__shfl_xor_sync(0xffffffffu, largest, step), largest);
-    REAL sum = 0;
-    if (inside)
-        for (int c = lane; c < number; c += lanes) sum += exp(at[(long long)c * inner] - largest);
-    for (int step = lanes / 2; step; step /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-    if (!inside || lane) return;
-    REAL log_sum = log(sum) + largest;
+    Team team(lanes, inner > 1);
+    bool inside = team.row < rows;
+    int row = inside ? team.row : rows - 1;
+    const REAL* at = scores + (long long)(row / inner) * number * inner + row % inner;
+    OnlineSum own = {at[0], 0};
+    for (int c = team.lane; c < number; c += team.lanes) own.add(at[(long long)c * inner]);
+    REAL top = team.largest(own.top), sum = team.sum(own.sum_below(top));
+    if (!inside || team.lane) return;
+    REAL log_sum = log(sum) + top;
     log_sums[row] = log_sum;
     long long target = classes[row];
     bool known = target >= 0 && target < number;

@@ -1,10 +1,13 @@
-// Convolution of one or two spatial dimensions as products of matrices that are never written out: a thread reads the
-// element that the column matrix would have from the image itself.
+// Convolution of one or two spatial dimensions as products of matrices that are never written out: a thread reads
+// the element that the column matrix would have from the image itself.  All sums are taken in a fixed order.
 //
-// Grid: a block of 256 threads for each tile of 32 rows and 64 columns of the result, per group; each thread has 2 x 4
-// sums in registers, and both operands pass through shared memory 16 deep.  Bytes moved: per tile (32 + 64) elements for
-// each 2 x 32 x 64 operations, from the cache where tiles overlap; images and results go to memory once.  The bound is
-// arithmetic without tensor cores, or for few channels memory bandwidth.  All sums are taken in a fixed order.
+// Grid and block: 256 threads for each tile of 32 rows and 64 columns of the result, per group (and, for the
+// weight's gradient, per part of the depth); each thread has 2 x 4 sums in registers, and both operands pass through
+// shared memory 16 deep.
+// Bytes moved, for an input of x, a weight of w and an output of y bytes: x + w + y at the least, the weight's
+// gradient with p parts 2 p w more for p > 1.  For each tile and step of the depth (32 + 64) elements are read for 2
+// x 32 x 64 operations, from the L2 cache where tiles overlap.
+// Bound: arithmetic without tensor cores; for few channels memory bandwidth.
 
 const int TILE_M = 32, TILE_N = 64, TILE_K = 16, PER_M = 2, PER_N = 4;
 

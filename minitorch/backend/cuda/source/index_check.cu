@@ -1,7 +1,9 @@
-// A flag for indices out of range.
+// A flag for indices out of range.  Threads that find a wrong index all write the same 1, and any of their values
+// will do.
 //
-// Grid: a thread for each index, 256 in a block.  Bytes moved: the indices once; nothing is written if all is well, so
-// the bound is memory bandwidth.  Threads that find a wrong index all write the same 1, and any of their values will do.
+// Grid and block: a thread for each index, 256 a block.
+// Bytes moved, for n indices of i bytes: n i; nothing is written if all is well.
+// Bound: memory bandwidth; for the indices of one batch it is the launch.
 
 template <class Index>
 __device__ static void check(const Index* index, long long low, long long high, long long* flags, int slot, int count) {

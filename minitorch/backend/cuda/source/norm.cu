@@ -1,13 +1,13 @@
-// Normalisation: of rows that lie side by side (layer, group, instance and root-mean-square norm), and of channels of
-// (images, channels, inner) (batch norm).
+// Normalisation: of rows that lie side by side (layer, group, instance and root-mean-square norm), and of channels
+// of (images, channels, inner) (batch norm).  All sums are taken in a fixed order.
 //
-// Grid: rows as in softmax.cu: part of a warp, a warp or a block for each.  Channels: (channels, parts) blocks of 256
-// threads, or, where a channel's elements lie apart (inner = 1), a block for 32 channels.  Bytes moved, b being those of
-// an element and n the number of all elements: rows forward 2 n b, backward 3 n b, the least possible, for up to 2,048
-// elements a row; beyond, n b and 2 n b more from the L2 cache.  Channels forward 3 n b, backward 5 n b: x (and g) are
-// read for the sums and once more for the result, from the L2 cache where they fit there.  Gradients of weight and bias
-// of rows: 2 n b more.  By given statistics: 2 n b.  The bound is memory bandwidth; for small layers it is the launch.
-// All sums are taken in a fixed order.
+// Grid and block: rows as in softmax.cu.  Channels: (channels, parts) blocks of 256 threads, or, where a channel's
+// elements lie apart (inner = 1), a block for 32 channels.
+// Bytes moved, for n elements of b bytes: rows forward 2 n b, backward 3 n b, the least possible, and up to n b and
+// 2 n b more from the L2 cache for rows above 2,048 elements; gradients of weight and bias of rows 2 n b.  Channels
+// forward 3 n b, backward 5 n b: what is summed is read once more for the result, from the L2 cache where it fits
+// there.  By given statistics 2 n b.  What there is per row or channel is left out.
+// Bound: memory bandwidth; for small layers it is the launch.
 
 #include "teams.cuh"
 

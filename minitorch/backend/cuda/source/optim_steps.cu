@@ -1,8 +1,9 @@
 // Steps of optimizers over many parameters at once.
 //
-// Grid: (blocks of 256 threads, parameters of the table): each thread walks over its parameter's elements.  Bytes moved
-// per element: SGD with momentum reads parameter, gradient and buffer and writes two of them (20 bytes in float32, the
-// least possible), Adam 28.  The bound is memory bandwidth, or the one launch for the parameters of small networks.
+// Grid and block: (blocks of 256 threads, parameters of the table); each thread walks over its parameter's elements.
+// Bytes moved, for n elements of b bytes: SGD 3 n b, with momentum 5 n b (parameter, gradient and buffer are read,
+// two of them written), Adam 7 n b, with its largest second averages 9 n b: the least possible.
+// Bound: memory bandwidth; for the parameters of small networks it is the one launch.
 
 const int PARAMETERS = 32;
 

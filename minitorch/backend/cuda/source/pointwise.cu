@@ -1,7 +1,8 @@
 // Element by element.
 //
-// Grid: a thread for each element, 256 in a block.  Bytes moved: both operands read, the result written once; the bound
-// is memory bandwidth.
+// Grid and block: a thread for each element, 256 a block.
+// Bytes moved, for n elements of b bytes: 3 n b; both operands are read, the result is written.
+// Bound: memory bandwidth.
 
 extern "C" __global__ void where_nonzero(
     const REAL* __restrict__ g, const REAL* __restrict__ y, REAL* __restrict__ out, int count) {

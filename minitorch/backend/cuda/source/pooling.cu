@@ -1,9 +1,11 @@
-// Pooling over windows of two spatial dimensions; those of one are two with a height of one.
+// Pooling over windows of two spatial dimensions; those of one are two with a height of one.  Backward gathers: the
+// thread of an input element adds what the windows that cover it send back, in the order of the outputs.  No atomics,
+// so every run gives the same bits.
 //
-// Grid: a thread for each element that is written, 256 in a block.  Bytes moved: every input is read once from memory
-// (windows that overlap find it in the cache), every result written once; the bound is memory bandwidth.
-// Backward gathers: the thread of an input element adds what the windows that cover it send back, in the order of the
-// outputs.  No atomics, so every run gives the same bits.
+// Grid and block: a thread for each element that is written, 256 a block.
+// Bytes moved, for an input of x and an output of y bytes whose elements have b: x + y each way; the maximum's
+// places are y / b (taps) or 8 y / b (indices) more.  Windows that overlap find their elements in the cache.
+// Bound: memory bandwidth.
 
 struct Windows {
     int height, width, out_height, out_width;

@@ -1,9 +1,10 @@
 // Rows added at places that an index names, without atomics: the rows of one place lie together once sorted.
 //
-// Grid: a thread for each element of the rows, 256 in a block, in the order that sorts the index.  The thread whose row
-// is the first of its place adds all of that place's rows, in their original order; the others have nothing to do.
-// Bytes moved: the rows once, the places that are named read and written once; the bound is memory bandwidth, unless
-// nearly all rows go to one place: then a few threads do the work.
+// Grid and block: a thread for each element of the rows, 256 a block, in the order that sorts the index.  The thread
+// whose row is the first of its place adds all of that place's rows, in their original order; the others have
+// nothing to do.
+// Bytes moved, for r rows of l elements of b bytes at p places: (r + 2 p) l b + 16 r, places being read and written.
+// Bound: memory bandwidth, unless nearly all rows go to one place: then a few threads do the work.
 
 // `order` sorts `index` stably; `total`: (size, length), `values`: (rows, length), count = rows * length.
 extern "C" __global__ void add_sorted_rows(

@@ -1,28 +1,14 @@
 // Softmax and its logarithm along one dimension of (outer, length, inner), with their gradients.
 //
-// Grid: rows that lie side by side (inner = 1): 1 to 32 threads a row of up to 256 elements, 256 threads a block; a block
-// of 256 for a longer row, of 512 from 8,192 elements on.  Rows that lie apart: blocks of 256 threads for 32 neighbours.
-// Bytes moved, b being those of an element and n the number of all elements: forward 2 n b, backward 3 n b, the least
-// possible, where a thread has at most KEPT elements of its row (in registers: rows of up to 2,048 elements); beyond
-// them n b forward and 2 n b backward more, from the L2 cache unless rows are too long for it.  The bound is memory
-// bandwidth; for few classes it is the launch.
+// Grid and block: rows that lie side by side (inner = 1): 1 to 32 threads for a row of up to 256 elements, 256
+// threads a block; a block of 256 threads for a longer row, of 512 from 8,192 elements on.  Rows that lie apart: a
+// block of 256 threads for 32 neighbours.
+// Bytes moved, for n elements of b bytes: forward 2 n b, backward 3 n b, the least possible.  Where a thread has more
+// than KEPT elements of its row (rows above 2,048 elements), the others are read again: up to n b and 2 n b more,
+// from the L2 cache unless the rows that are worked on do not fit it.
+// Bound: memory bandwidth; for few classes it is the launch.
 
 #include "teams.cuh"
-
-// The sum of exp(x - top) where the largest element `top` is found on the way (Milakov and Gimelshein 2018, "Online
-// normalizer calculation for softmax", section 3).
-struct OnlineSum {
-    REAL top, sum;
-
-    __device__ void add(REAL value) {
-        if (value > top || value != value) {
-            sum = sum * exp(top - value) + 1;
-            top = value;
-        } else {
-            sum += value == top ? (REAL)1 : exp(value - top);  // equal infinities have no difference
-        }
-    }
-};
 
 // `logarithm`: 1 for the logarithm of the softmax.
 extern "C" __global__ void __launch_bounds__(512) softmax_forward(
@@ -43,9 +29,7 @@ extern "C" __global__ void __launch_bounds__(512) softmax_forward(
         if (team.lane + k * team.lanes < length) own.add(kept[k]);
     for (int j = beyond; j < length; j += team.lanes) own.add(x[first + j * inner]);
 
-    REAL top = team.largest(own.top);
-    REAL sum = team.sum(own.top == top ? own.sum : own.sum * exp(own.top - top));
-    sum += top - top;  // NaN if the largest element is infinite
+    REAL top = team.largest(own.top), sum = team.sum(own.sum_below(top));
     if (!inside) return;
     REAL level = log(sum);
     auto store = [&](int j, REAL value) {

@@ -50,4 +50,22 @@ struct Team {
     __device__ REAL largest(REAL value) const { return joined(value, Larger()); }
 };
 
+// The sum of exp(x - top) where the largest element `top` is found on the way (Milakov and Gimelshein 2018, "Online
+// normalizer calculation for softmax", section 3).  It begins with any element of the row as `top`, and 0.
+struct OnlineSum {
+    REAL top, sum;
+
+    __device__ void add(REAL value) {
+        if (value > top) {
+            sum = sum * exp(top - value) + 1;
+            top = value;
+        } else {
+            sum += value == top ? (REAL)1 : exp(value - top);  // equal infinities have no difference
+        }
+    }
+
+    // The sum of exp(x - other), where `other` is the largest element of the row; NaN if that is infinite.
+    __device__ REAL sum_below(REAL other) const { return sum * exp(top - other); }
+};
+
 #endif
