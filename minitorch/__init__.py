@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING
 
 # fmt: off
 from minitorch import amp, autograd, cuda, linalg, methods, nn, return_types
-from minitorch.amp import autocast, get_autocast_dtype, is_autocast_enabled
+from minitorch.amp import (
+    autocast, clear_autocast_cache, get_autocast_dtype, is_autocast_cache_enabled, is_autocast_enabled,
+    set_autocast_cache_enabled, set_autocast_dtype, set_autocast_enabled,
+)
 from minitorch.autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )

@@ -1,14 +1,12 @@
-"""Mixed precision: the scaler's numbers beside PyTorch's, and an autocast that says what it does not do."""
+"""Mixed precision: the scaler's numbers beside PyTorch's, and networks that learn."""
 
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pytest
 
 import minitorch
-from minitorch.amp import autocast_mode
 from minitorch.backend.primitives.finite import scale_and_check
 
 INF, NAN = float("inf"), float("nan")
@@ -17,12 +15,6 @@ INF, NAN = float("inf"), float("nan")
 def kind():
     """The type of device that tests put tensors on."""
     return minitorch.get_default_device().type
-
-
-@pytest.fixture
-def untold(monkeypatch):
-    """As in a process where autocast has not been used."""
-    monkeypatch.setattr(autocast_mode, "_told", False)
 
 
 # ---- GradScaler
@@ -205,78 +197,77 @@ def test_infinities_are_found_wherever_they_are(dtype):
     assert not scale_and_check(array, 2.0) and array == 6.0
 
 
-# ---- autocast
+# ---- training
 
 
-@pytest.mark.usefixtures("untold")
-def test_autocast_says_once_that_dtypes_stay():
-    with pytest.warns(UserWarning, match="operations keep the dtype of their operands") as caught:
-        with minitorch.autocast(kind(), dtype=minitorch.float16):
-            y = minitorch.ones(2, 2) @ minitorch.ones(2, 2)
-            assert minitorch.is_autocast_enabled(kind())
-    assert caught[0].filename == __file__
-    assert y.dtype is minitorch.float32 and y.tolist() == [[2.0, 2.0], [2.0, 2.0]]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with minitorch.amp.autocast(device_type=kind(), dtype=minitorch.bfloat16, cache_enabled=False):
-            with minitorch.autocast(kind(), enabled=False):
-                assert not minitorch.is_autocast_enabled(kind())
-            assert minitorch.is_autocast_enabled(kind())
-        assert not minitorch.is_autocast_enabled(kind())
+class Net(minitorch.nn.Module):
+    """LeNet's kind, for images of 8x8 pixels, with a normalisation."""
 
-        @minitorch.autocast(kind(), dtype=minitorch.float16)
-        def inside():
-            """What it says."""
-            return minitorch.is_autocast_enabled(kind())
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.norm = minitorch.nn.Conv2d(1, 8, 3, padding=1), minitorch.nn.BatchNorm2d(8)
+        self.conv2 = minitorch.nn.Conv2d(8, 16, 3)
+        self.fc1, self.fc2 = minitorch.nn.Linear(64, 32), minitorch.nn.Linear(32, 10)
 
-        assert inside() and inside.__doc__ == "What it says."
+    def forward(self, x):
+        x = minitorch.nn.functional.max_pool2d(self.norm(self.conv1(x)).relu(), 2)
+        x = self.conv2(x).relu().flatten(1)
+        return self.fc2(self.fc1(x).relu())
 
 
-def test_autocast_that_can_do_nothing_is_disabled():
-    with pytest.warns(UserWarning, match="target dtype is not supported"):
-        region = minitorch.autocast("cpu", dtype=minitorch.float32)
-    with region:
-        assert not minitorch.is_autocast_enabled("cpu")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        minitorch.autocast("cpu", dtype=minitorch.float32, enabled=False)
+def digits(train):
+    from minitorch.vision.datasets import Digits
+
+    data = Digits(train=train)
+    return data.data.reshape(-1, 1, 8, 8).to(kind()).float() / 16, data.targets.to(kind())
 
 
-@pytest.mark.usefixtures("no_cupy")
-def test_autocast_for_a_gpu_that_is_not_there():
-    with pytest.warns(UserWarning, match="CUDA is not available. Disabling autocast"):
-        region = minitorch.autocast("cuda")
-    with region:
-        assert not minitorch.is_autocast_enabled()
-    with pytest.warns(FutureWarning, match=r"minitorch\.amp\.autocast\('cuda'"), pytest.warns(UserWarning):
-        minitorch.cuda.amp.autocast()
+def accuracy_after_training(dtype, epochs, scaled):
+    """On the test part of the digits; and what the last step's loss and scores were."""
+    minitorch.manual_seed(0)
+    net = Net()
+    images, labels = digits(True)
+    optimizer = minitorch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    scaler = minitorch.amp.GradScaler(kind(), enabled=scaled)
+    mixed = dtype is not minitorch.float32
+    for _ in range(epochs):
+        for batch in minitorch.randperm(len(labels)).split(64):
+            optimizer.zero_grad()
+            with minitorch.autocast(kind(), dtype if mixed else None, enabled=mixed):
+                scores = net(images[batch])
+                loss = minitorch.nn.functional.cross_entropy(scores, labels[batch])
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+    assert scores.dtype is dtype and loss.dtype is minitorch.float32
+    assert all(p.dtype is p.grad.dtype is minitorch.float32 for p in net.parameters())
+    net.eval()
+    images, labels = digits(False)
+    with minitorch.no_grad(), minitorch.autocast(kind(), dtype if mixed else None, enabled=mixed):
+        return (net(images).argmax(1) == labels).float().mean().item()
 
 
-def test_dtypes_and_devices():
-    torch = pytest.importorskip("torch")
-    for device in ("cpu", "cuda"):
-        assert repr(minitorch.get_autocast_dtype(device)) == repr(torch.get_autocast_dtype(device))
-        assert minitorch.amp.is_autocast_available(device) and torch.amp.is_autocast_available(device)
-    with pytest.raises(ValueError, match="Expected `device_type` of type `str`"):
-        minitorch.autocast(3)
-    with pytest.raises(RuntimeError, match="Expected one of"):
-        minitorch.autocast("tpu")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_digits_are_learnt_as_well_as_in_float32(name):
+    if name == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    full = accuracy_after_training(minitorch.float32, 3, scaled=False)
+    mixed = accuracy_after_training(getattr(minitorch, name), 3, scaled=name == "float16")
+    assert full > 0.9 and mixed > full - 0.03
 
 
-def test_marks_of_custom_functions():
-    class Double(minitorch.autograd.Function):
-        @staticmethod
-        @minitorch.amp.custom_fwd(device_type="cpu")
-        def forward(ctx, x):
-            return x * 2
-
-        @staticmethod
-        @minitorch.amp.custom_bwd(device_type="cpu")
-        def backward(ctx, g):
-            return g * 2
-
-    x = minitorch.ones(1, requires_grad=True)
-    Double.apply(x).backward()
-    assert x.grad.item() == 2.0
-    with pytest.raises(NotImplementedError, match="cast_inputs"):
-        minitorch.amp.custom_fwd(device_type="cpu", cast_inputs=minitorch.float32)
+def test_gradients_too_small_for_float16_survive_by_scaling():
+    gradients = []
+    for scaled in (False, True):
+        w = minitorch.ones(4, 4, requires_grad=True)
+        optimizer = minitorch.optim.SGD([w], lr=0.0)
+        scaler = minitorch.amp.GradScaler(kind(), init_scale=2.0**14, enabled=scaled)
+        with minitorch.autocast(kind(), minitorch.float16):
+            out = minitorch.full((4, 4), 1e-4) @ w
+            loss = out.float().mul(1e-5).sum()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        gradients.append(w.grad[0, 0].item())
+    # 4 · 1e-4 · 1e-5, of which float16 has nothing: its least number is 6e-8
+    assert gradients[0] == 0.0 and gradients[1] == pytest.approx(4e-9, rel=2e-3)

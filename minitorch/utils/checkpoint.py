@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from minitorch.amp.casting import SameRegions
 from minitorch.core.engine import run
 from minitorch.core.grad_mode import enable_grad, no_grad, state
 from minitorch.core.node import Node, OutputNode, node_numbers
@@ -36,14 +37,14 @@ class CheckpointFunctionBackward(Node):
     shapes: list[tuple]
 
     def backward(self, g: Any) -> Sequence[Any]:
-        function, versions, rng_state, context = self.saved
+        function, versions, rng_state, regions, context = self.saved
         if any(x._version != version for x, version in versions):
             raise RuntimeError(
                 "torch.utils.checkpoint: an argument of the function has been modified by an inplace operation since "
                 "it was called: calling it again would give something else"
             )
         again = state.enabled  # the gradient itself is to be recorded
-        with fork_rng(enabled=rng_state is not None), context, enable_grad():
+        with fork_rng(enabled=rng_state is not None), regions, context, enable_grad():
             if rng_state is not None:
                 set_rng_state(rng_state)
             outputs = _recorded(function())
@@ -143,7 +144,9 @@ def checkpoint(
     number = next(node_numbers)
     with first:
         result = function(*args, **kwargs)
-    return _without_graph(result, number, (lambda: function(*args, **kwargs), versions, rng_state, second))
+    return _without_graph(
+        result, number, (lambda: function(*args, **kwargs), versions, rng_state, SameRegions(), second)
+    )
 
 
 def _without_graph(result: Any, number: int, saved: tuple) -> Any:
