@@ -6,32 +6,32 @@ once."""
 from __future__ import annotations
 
 from minitorch.backend.cpu import elementary
-from minitorch.backend.cpu.compiling import entry
 from minitorch.backend.cpu.elementary import expm1, inlined, log1p, logistic, logistic_and_slope
+from minitorch.backend.cpu.parts import elementwise
 from minitorch.backend.primitives.activations import CUBIC, DENSITY, ROOT_HALF, K
 
 # ---- functions of which others are made
 
 
-@entry
+@elementwise
 def exp(x, out):
     for i in range(x.size):
         out[i] = elementary.exp(x[i])
 
 
-@entry
+@elementwise
 def erf(x, out):
     for i in range(x.size):
         out[i] = elementary.erf(x[i])
 
 
-@entry
+@elementwise
 def tanh(x, out):
     for i in range(x.size):
         out[i] = elementary.tanh(x[i])
 
 
-@entry
+@elementwise
 def tanh_grad(y, g, out):
     for i in range(g.size):
         out[i] = g[i] - g[i] * (y[i] * y[i])
@@ -40,25 +40,25 @@ def tanh_grad(y, g, out):
 # ---- in terms of the logistic function
 
 
-@entry
+@elementwise
 def sigmoid(x, out):
     for i in range(x.size):
         out[i] = logistic(x[i])
 
 
-@entry
+@elementwise
 def sigmoid_grad(y, g, out):
     for i in range(g.size):
         out[i] = g[i] * (y[i] - y[i] * y[i])
 
 
-@entry
+@elementwise
 def silu(x, out):
     for i in range(x.size):
         out[i] = x[i] * logistic(x[i])
 
 
-@entry
+@elementwise
 def silu_grad(x, g, out):
     for i in range(x.size):
         s, slope = logistic_and_slope(x[i])
@@ -71,7 +71,7 @@ def _log1p_exp(x):
     return x + rest if x > type(x)(0) else rest
 
 
-@entry
+@elementwise
 def softplus(x, out, beta, threshold):
     kind = x.dtype.type
     beta, threshold = kind(beta), kind(threshold)
@@ -80,7 +80,7 @@ def softplus(x, out, beta, threshold):
         out[i] = x[i] if scaled > threshold else _log1p_exp(scaled) / beta
 
 
-@entry
+@elementwise
 def softplus_grad(x, g, out, beta, threshold):
     kind = x.dtype.type
     beta, threshold = kind(beta), kind(threshold)
@@ -89,19 +89,19 @@ def softplus_grad(x, g, out, beta, threshold):
         out[i] = g[i] if scaled > threshold else g[i] * logistic(scaled)
 
 
-@entry
+@elementwise
 def logsigmoid(x, out):
     for i in range(x.size):
         out[i] = -_log1p_exp(-x[i])
 
 
-@entry
+@elementwise
 def logsigmoid_grad(x, g, out):
     for i in range(x.size):
         out[i] = g[i] * logistic(-x[i])
 
 
-@entry
+@elementwise
 def mish(x, out):
     kind = x.dtype.type
     for i in range(x.size):
@@ -110,7 +110,7 @@ def mish(x, out):
         out[i] = x[i] * (n / (n + kind(2)))
 
 
-@entry
+@elementwise
 def mish_grad(x, g, out):
     kind = x.dtype.type
     for i in range(x.size):
@@ -131,13 +131,13 @@ def _normal_distribution(x):
     return kind(0.5) + kind(0.5) * elementary.erf(x * kind(ROOT_HALF))
 
 
-@entry
+@elementwise
 def gelu(x, out):
     for i in range(x.size):
         out[i] = x[i] * _normal_distribution(x[i])
 
 
-@entry
+@elementwise
 def gelu_grad(x, g, out):
     half, density = x.dtype.type(-0.5), x.dtype.type(DENSITY)
     for i in range(x.size):
@@ -147,14 +147,14 @@ def gelu_grad(x, g, out):
 # (1 + tanh(u)) / 2 is the logistic function of 2u.
 
 
-@entry
+@elementwise
 def gelu_tanh(x, out):
     first, third = x.dtype.type(2 * K), x.dtype.type(2 * K * CUBIC)
     for i in range(x.size):
         out[i] = x[i] * logistic(x[i] * (first + third * (x[i] * x[i])))
 
 
-@entry
+@elementwise
 def gelu_tanh_grad(x, g, out):
     kind = x.dtype.type
     first, third = kind(2 * K), kind(2 * K * CUBIC)
@@ -167,7 +167,7 @@ def gelu_tanh_grad(x, g, out):
 # ---- exponential below zero
 
 
-@entry
+@elementwise
 def elu(x, out, alpha, scale, rate):
     kind = x.dtype.type
     below, scale, rate = kind(alpha * scale), kind(scale), kind(rate)
@@ -175,7 +175,7 @@ def elu(x, out, alpha, scale, rate):
         out[i] = x[i] * scale if x[i] > kind(0) else below * expm1(x[i] * rate)
 
 
-@entry
+@elementwise
 def elu_grad(x, g, out, alpha, scale, rate):
     kind = x.dtype.type
     below, scale, rate = kind(alpha * scale * rate), kind(scale), kind(rate)
@@ -186,20 +186,20 @@ def elu_grad(x, g, out, alpha, scale, rate):
 # ---- quotients
 
 
-@entry
+@elementwise
 def softsign(x, out):
     for i in range(x.size):
         out[i] = x[i] / (x.dtype.type(1) + abs(x[i]))
 
 
-@entry
+@elementwise
 def softsign_grad(x, g, out):
     for i in range(x.size):
         below = x.dtype.type(1) + abs(x[i])
         out[i] = g[i] / (below * below)
 
 
-@entry
+@elementwise
 def hardswish(x, out):
     kind = x.dtype.type
     for i in range(x.size):
@@ -209,7 +209,7 @@ def hardswish(x, out):
         out[i] = x[i] * y * kind(1 / 6)
 
 
-@entry
+@elementwise
 def hardswish_grad(x, g, out):
     kind = x.dtype.type
     for i in range(x.size):
@@ -221,7 +221,7 @@ def hardswish_grad(x, g, out):
 # ---- straight pieces
 
 
-@entry
+@elementwise
 def leaky_relu(x, out, slope):
     kind = x.dtype.type
     slope = kind(slope)
@@ -229,7 +229,7 @@ def leaky_relu(x, out, slope):
         out[i] = x[i] if x[i] > kind(0) else x[i] * slope
 
 
-@entry
+@elementwise
 def leaky_relu_grad(x, g, out, slope):
     kind = x.dtype.type
     slope = kind(slope)
@@ -237,7 +237,7 @@ def leaky_relu_grad(x, g, out, slope):
         out[i] = g[i] if x[i] > kind(0) else g[i] * slope
 
 
-@entry
+@elementwise
 def hardtanh(x, out, low, high):
     low, high = x.dtype.type(low), x.dtype.type(high)
     for i in range(x.size):
@@ -245,7 +245,7 @@ def hardtanh(x, out, low, high):
         out[i] = high if y > high else y
 
 
-@entry
+@elementwise
 def hardtanh_grad(x, g, out, low, high):
     low, high, zero = x.dtype.type(low), x.dtype.type(high), x.dtype.type(0)
     for i in range(x.size):
@@ -253,28 +253,28 @@ def hardtanh_grad(x, g, out, low, high):
         out[i] = y if x[i] < high else zero
 
 
-@entry
+@elementwise
 def threshold(x, out, threshold, value):
     threshold, value = x.dtype.type(threshold), x.dtype.type(value)
     for i in range(x.size):
         out[i] = value if x[i] <= threshold else x[i]
 
 
-@entry
+@elementwise
 def threshold_grad(x, g, out, threshold, value):
     threshold, zero = x.dtype.type(threshold), x.dtype.type(0)
     for i in range(x.size):
         out[i] = zero if x[i] <= threshold else g[i]
 
 
-@entry
+@elementwise
 def hardshrink(x, out, lambd):
     lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
     for i in range(x.size):
         out[i] = zero if abs(x[i]) <= lambd else x[i]
 
 
-@entry
+@elementwise
 def softshrink(x, out, lambd):
     lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
     for i in range(x.size):
@@ -282,14 +282,14 @@ def softshrink(x, out, lambd):
         out[i] = x[i] + lambd if x[i] < -lambd else y
 
 
-@entry
+@elementwise
 def shrink_grad(x, g, out, lambd):
     lambd, zero = x.dtype.type(lambd), x.dtype.type(0)
     for i in range(x.size):
         out[i] = g[i] if abs(x[i]) > lambd else zero
 
 
-@entry
+@elementwise
 def hardsigmoid(x, out):
     kind = x.dtype.type
     for i in range(x.size):
@@ -298,7 +298,7 @@ def hardsigmoid(x, out):
         out[i] = kind(1) if y > kind(1) else y
 
 
-@entry
+@elementwise
 def hardsigmoid_grad(x, g, out):
     kind = x.dtype.type
     for i in range(x.size):

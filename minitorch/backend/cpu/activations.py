@@ -10,8 +10,8 @@ import numpy as np
 from minitorch.backend.cpu import activation_kernels as kernels
 from minitorch.backend.cpu.pointwise import each
 
-# Elements that are worth waking another thread for.
-_LEAST = 1 << 15
+# Elements that are worth another thread.
+_LEAST = 1 << 12
 
 
 def _value(kernel: Any) -> Callable[..., Any]:

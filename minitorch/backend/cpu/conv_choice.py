@@ -18,7 +18,6 @@ channels, kernel, size        direct             Winograd           products of 
 
 from __future__ import annotations
 
-import functools
 import math
 
 from minitorch.backend.cpu.winograd_kernels import BLOCK
@@ -27,14 +26,13 @@ from minitorch.backend.primitives.conv_geometry import Ints
 DIRECT, WINOGRAD, PRODUCTS = "direct", "winograd", "products"
 
 
-@functools.lru_cache(maxsize=512)
 def way(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int) -> str:
-    """One of the three for the convolution of ``x`` (N, C, \\*spatial) with ``w`` (O, C / groups, \\*kernel) and its
+    """One of the three for the convolution of images (C, \\*spatial) with ``w`` (O, C / groups, \\*kernel) and its
     gradients."""
     outputs, channels = w_shape[:2]
     if math.prod(w_shape[2:]) == 1 or (max(stride) > 1 and channels >= 16):
         return PRODUCTS
-    simple = len(x_shape) == 4 and w_shape[2:] == (3, 3) and stride == dilation == (1, 1) and groups == 1
+    simple = len(x_shape) == 3 and w_shape[2:] == (3, 3) and stride == dilation == (1, 1) and groups == 1
     if simple and outputs % BLOCK == channels % BLOCK == 0 and min(outputs, channels) >= 16:
         return WINOGRAD
     return PRODUCTS if outputs * channels >= 64 * 64 else DIRECT

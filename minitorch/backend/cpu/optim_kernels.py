@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from minitorch.backend.cpu.compiling import entry
+from minitorch.backend.cpu.parts import elementwise
 
 
-@entry
+@elementwise
 def sgd(param, grad, buffer, has_buffer, first, lr, momentum, dampening, weight_decay, nesterov, maximize):
     kind = param.dtype.type
     rate, keep, take, decay = kind(lr), kind(momentum), kind(1 - dampening), kind(weight_decay)
@@ -26,7 +26,7 @@ def sgd(param, grad, buffer, has_buffer, first, lr, momentum, dampening, weight_
         param[i] = p - rate * g
 
 
-@entry
+@elementwise
 def adam(param, grad, mean, square, peak, has_peak, rate, root, beta1, beta2, eps, shrink, weight_decay, maximize):
     kind = param.dtype.type
     rate, root, eps, shrink, decay = kind(rate), kind(root), kind(eps), kind(shrink), kind(weight_decay)

@@ -9,25 +9,22 @@ import numpy as np
 
 from minitorch.backend.cpu.arrays import plain
 from minitorch.backend.cpu.optim_kernels import adam, sgd
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts
 
-# Elements that are worth waking another thread for.
-_LEAST = 1 << 16
+# Elements that are worth another thread.
+_LEAST = 1 << 14
 
 
-def _flat(param: np.ndarray, *arrays: Any) -> list[Any] | None:
-    """The arrays with one dimension, or ``None`` if a loop cannot take them as they are."""
-    if not plain(param, *arrays) or any(a is not None and a.shape != param.shape for a in arrays):
+def _flat(param: np.ndarray, *arrays: Any) -> list[np.ndarray] | None:
+    """The arrays with one dimension, or ``None`` if a loop cannot take them as they are.  The parameter stands for an
+    array that is ``None``: it has to be one, though the loop does not look at it."""
+    if not plain(param, *arrays):
         return None
-    return [None if a is None else a.reshape(-1) for a in (param, *arrays)]
-
-
-def _shared(step: Any, arrays: list[Any], *numbers: Any) -> None:
-    size = arrays[0].size
-    if size < 2 * _LEAST:
-        step(*arrays, *numbers)
-    else:
-        share(lambda i, j: step(*[a[i:j] for a in arrays], *numbers), size, _LEAST)
+    shape = param.shape
+    for a in arrays:
+        if a is not None and a.shape != shape:
+            return None
+    return [param.ravel(), *[param.ravel() if a is None else a.ravel() for a in arrays]]
 
 
 def sgd_step(
@@ -45,11 +42,11 @@ def sgd_step(
     flat = _flat(param, grad, momentum_buffer)
     if flat is None:
         return NotImplemented
-    p, g, b = flat
-    _shared(
-        sgd,
-        [p, g, p if b is None else b],
-        b is not None,
+    sgd(
+        param.size,
+        parts(param.size, _LEAST),
+        *flat,
+        momentum_buffer is not None,
         bool(first),
         float(lr),
         float(momentum),
@@ -79,11 +76,11 @@ def adam_step(
     flat = _flat(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq)
     if flat is None:
         return NotImplemented
-    p, g, m, v, peak = flat
-    _shared(
-        adam,
-        [p, g, m, v, v if peak is None else peak],
-        peak is not None,
+    adam(
+        param.size,
+        parts(param.size, _LEAST),
+        *flat,
+        max_exp_avg_sq is not None,
         lr / (1 - beta1**step),
         math.sqrt(1 - beta2**step),
         float(beta1),

@@ -186,11 +186,17 @@ def changed(counter, known, turns, one):
     return turn < turns
 
 
-def _task_of(function):
-    """An intrinsic that gives ``function(first, last, *arguments)`` as the addresses of code and arguments."""
+def _task_of(function, cut):
+    """An intrinsic that gives ``function(first, last, *arguments)`` as the addresses of code and arguments; with
+    ``cut``, ``function(*arguments)`` with all arrays from ``first`` to ``last``."""
 
-    def spread(first, last, arguments):
+    def ranged(first, last, arguments):
         function(first, last, *arguments)
+
+    def whole(first, last, arguments):
+        function(*arguments)
+
+    spread = whole if cut else ranged
 
     @intrinsic
     def task(typing, arguments):
@@ -202,6 +208,8 @@ def _task_of(function):
             body = ir.IRBuilder(part.append_basic_block())
             pointer, first, last = part.args
             values = body.load(body.bitcast(pointer, args[0].type.as_pointer()))
+            if cut:
+                values = _cut(context, body, sig.args[0], values, first, last)
             status, _ = context.call_internal_no_propagate(body, compiled.fndesc, inner, [first, last, values])
             body.ret(body.zext(status.is_error, _INT64))
             kept = cgutils.alloca_once_value(builder, args[0])
@@ -212,9 +220,35 @@ def _task_of(function):
     return task
 
 
+def _cut(context, builder, kinds, values, first, last):
+    """The arrays of one dimension among ``values`` (a tuple) from ``first`` to ``last``."""
+    size = builder.sub(last, first)
+    for number, kind in enumerate(kinds):
+        if isinstance(kind, types.Array):
+            array = cgutils.create_struct_proxy(kind)(context, builder, value=builder.extract_value(values, number))
+            array.data = builder.gep(array.data, [first])
+            array.shape = cgutils.pack_array(builder, [size])
+            array.nitems = size
+            values = builder.insert_value(values, array._getvalue(), number)
+    return values
+
+
 def _entry(box, count, parts, one, *arguments):
     function, places = task(arguments)  # noqa: F821 - each copy of this function has a `task` of its own
     return _hand_out(box, function, places, count, parts, one)
+
+
+def _shared(function, cut):
+    # Numba keeps compiled code under the name and the place in a file, so the copy goes by those of the function.
+    code = function.__code__
+    code = _entry.__code__.replace(
+        co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
+    )
+    task = _task_of(kernel(function, keep=False), cut)
+    names = {"task": task, "_hand_out": _hand_out, "__name__": function.__module__}
+    entry = python_types.FunctionType(code, names, function.__name__)
+    entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
+    return _Shared(Entry(kernel(entry), 4))
 
 
 def shared(function):
@@ -223,15 +257,13 @@ def shared(function):
 
     A part must not depend on another one.  :func:`.threads.parts` says how many there should be.
     """
-    # Numba keeps compiled code under the name and the place in a file, so the copy goes by those of the function.
-    code = function.__code__
-    code = _entry.__code__.replace(
-        co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
-    )
-    names = {"task": _task_of(kernel(function, keep=False)), "_hand_out": _hand_out, "__name__": function.__module__}
-    entry = python_types.FunctionType(code, names, function.__name__)
-    entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
-    return _Shared(Entry(kernel(entry), 4))
+    return _shared(function, False)
+
+
+def elementwise(function):
+    """A kernel of arrays of one dimension and one size as a function ``(size, parts, *arguments)`` for Python: each
+    part has its part of all arrays."""
+    return _shared(function, True)
 
 
 _nobody = np.zeros(BOX, np.int64)

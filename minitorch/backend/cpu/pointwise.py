@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import pointwise_kernels as kernels
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts
 
-# Elements that are worth waking another thread for.
-_LEAST = 1 << 16
+# Elements that are worth another thread.
+_LEAST = 1 << 15
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence[float] = ()) -> Any:
     """``kernel(*arrays, out, *params)`` over all elements; the result is in memory as the first array is.
 
-    Shapes and dtypes are one and the same, else nothing is done.  ``least`` elements are worth waking a thread for.
+    Shapes and dtypes are one and the same, else nothing is done.  ``least`` elements are worth another thread.
     """
     first = arrays[0]
     dtype, shape = first.dtype, first.shape
@@ -33,10 +33,7 @@ def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence
         flat.append(a.ravel())
     out = np.empty(shape, dtype)
     flat.append(out.ravel())
-    if out.size < 2 * least:
-        kernel(*flat, *map(float, params))
-    else:
-        share(lambda i, j: kernel(*[a[i:j] for a in flat], *map(float, params)), out.size, least)
+    kernel(out.size, parts(out.size, least), *flat, *map(float, params))
     return out
 
 
