@@ -15,11 +15,13 @@ __all__ = [
     "device_count",
     "device_index",
     "empty_cache",
+    "get_memory_info",
     "is_available",
     "max_memory_allocated",
     "max_memory_reserved",
     "memory_allocated",
     "memory_reserved",
+    "memory_stats",
     "reset_peak_memory_stats",
     "set_device_idx",
     "set_device_index",
@@ -150,6 +152,18 @@ def max_memory_allocated(device: Any = None, /) -> int:
     """The most bytes that live tensors held so far."""
     _needed()
     return cuda.max_memory_allocated(_index(device))
+
+
+def memory_stats(device: Any = None, /) -> dict[str, int]:
+    """What the memory of an accelerator was used for, see :func:`minitorch.cuda.memory_stats`."""
+    _needed()
+    return cuda.memory_stats(_index(device))
+
+
+def get_memory_info(device: Any = None, /) -> tuple[int, int]:
+    """Free and total bytes of an accelerator's memory, as its driver sees them."""
+    _needed()
+    return cuda.mem_get_info(_index(device))
 
 
 def memory_reserved(device: Any = None, /) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minitorch.backend.array_module import cupy, is_array, module_on_gpu, to_device, to_host
 from minitorch.core import dtype as dtypes
-from minitorch.core.device import Device, as_device
+from minitorch.core.device import Device, as_device, device_of
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.promotion import number_of, scalar_dtype
 from minitorch.core.tensor import LEAF, Tensor, wrap
@@ -33,6 +33,15 @@ def numpy_dtype(dtype: DType | None) -> np.dtype:
 
 
 # ---- from data
+
+
+def _array_of(data: Any, wanted: DType | None, device: Any) -> tuple[Any, Any]:
+    """Numbers or another library's array as an array, and where its tensor goes: what is on a GPU stays there."""
+    if not is_array(data):
+        if not hasattr(data, "__cuda_array_interface__"):
+            return _host_array(data, wanted), device
+        data = cupy().asarray(data)
+    return data, device_of(data) if device is None and not isinstance(data, np.ndarray) else device
 
 
 def _host_array(data: Any, wanted: DType | None = None) -> np.ndarray:
@@ -104,7 +113,7 @@ def tensor(
         device = data.device if device is None else device
         array = data._data
     else:
-        array = data if is_array(data) else _host_array(data, dtype)
+        array, device = _array_of(data, dtype, device)
     kind = dtypes.of_numpy(array.dtype).numpy if dtype is None else as_dtype(dtype).numpy
     moved = to_device(array, as_device(device).ordinal)
     return finish(moved.astype(kind, copy=moved is array, order="C"), requires_grad)
@@ -114,7 +123,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     """A tensor with the values of ``data``, sharing its memory where it can."""
     if isinstance(data, Tensor):
         return data.to(device=device, dtype=dtype)
-    array = data if is_array(data) else _host_array(data, dtype)
+    array, device = _array_of(data, dtype, device)
     kind = dtypes.of_numpy(array.dtype).numpy if dtype is None else as_dtype(dtype).numpy
     return wrap(to_device(array, as_device(device).ordinal).astype(kind, copy=False))
 
@@ -171,11 +180,13 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
         return wrap(cupy().from_dlpack(ext_tensor))
     array = np.from_dlpack(ext_tensor)
     if not array.flags.writeable and np.lib.NumpyVersion(np.__version__) < "2.1.0":
-        array = np.asarray(_Writable(array))  # NumPy 2.0 takes everybody's memory for read-only
+        array = np.asarray(Writable(array))  # NumPy 2.0 takes everybody's memory for read-only
     return wrap(array)
 
 
-class _Writable:
+class Writable:
+    """What ``np.asarray`` makes an array on the same memory of that may be written to."""
+
     def __init__(self, array: np.ndarray) -> None:
         self.array = array  # kept alive
         self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}

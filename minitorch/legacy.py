@@ -44,22 +44,27 @@ class _TypedConstructor:
     """``FloatTensor`` and its like: constructors that also answer ``isinstance``."""
 
     def __init__(self, name: str, dtype: DType, device: str = "cpu") -> None:
-        self.__name__, self.dtype, self._device = name, dtype, device
+        self.__name__, self.dtype, self.device = name, dtype, device
 
     def __call__(self, *args: Any) -> Tensor:
-        return _legacy(args, self.dtype, self._device)
+        return _legacy(args, self.dtype, self.device)
 
     def __instancecheck__(self, value: Any) -> bool:
-        return isinstance(value, Tensor) and value.dtype is self.dtype and value.device.type == self._device
+        return isinstance(value, Tensor) and value.dtype is self.dtype and value.device.type == self.device
 
     def __repr__(self) -> str:
-        return f"<class 'torch.{'cuda.' if self._device == 'cuda' else ''}{self.__name__}'>"
+        return f"<class 'torch.{'cuda.' if self.device == 'cuda' else ''}{self.__name__}'>"
 
 
 (
     FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor, LongTensor, IntTensor, ShortTensor, CharTensor, ByteTensor,
     BoolTensor,
 ) = (_TypedConstructor(name, dtype) for name, dtype in TYPE_NAMES.items())  # fmt: skip
+
+
+def on_cuda(name: str) -> Any:
+    """``torch.cuda.FloatTensor`` and its like by name, ``None`` if there is none."""
+    return _TypedConstructor(name, TYPE_NAMES[name], "cuda") if name in TYPE_NAMES else None
 
 
 def set_default_tensor_type(t: Any) -> None:
@@ -73,6 +78,8 @@ def set_default_tensor_type(t: Any) -> None:
     >>> torch.set_default_tensor_type("torch.FloatTensor")
     """
     name = t if isinstance(t, str) else getattr(t, "__name__", "")
+    if isinstance(t, _TypedConstructor) and t.device == "cuda":
+        name = f"torch.cuda.{name}"
     prefix, _, kind = name.rpartition(".")
     found = TYPE_NAMES.get(kind)
     if found is None or prefix not in ("", "torch", "torch.cuda"):

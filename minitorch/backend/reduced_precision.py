@@ -14,17 +14,6 @@ LEVELS = ("highest", "high", "medium")
 _level = "highest"
 
 
-def checked(precision: str) -> str:
-    """``precision``, if it is a name of PyTorch's ``fp32_precision``.
-
-    Raises:
-        RuntimeError: it is not.
-    """
-    if precision not in ("ieee", "tf32", "none"):
-        raise RuntimeError(f"fp32_precision: expected 'ieee', 'tf32' or 'none', got {precision!r}")
-    return precision
-
-
 def level() -> str:
     """One of ``LEVELS``; all but the first let factors be rounded to TF32."""
     return _level

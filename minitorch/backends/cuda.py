@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from minitorch.backend import reduced_precision
+from minitorch.backends.precision import checked
 
 
 class _Matmul:
@@ -41,7 +44,7 @@ class _Matmul:
 
     @fp32_precision.setter
     def fp32_precision(self, precision: str) -> None:
-        self.allow_tf32 = reduced_precision.checked(precision) == "tf32"
+        self.allow_tf32 = checked(precision) == "tf32"
 
 
 matmul = _Matmul()
@@ -98,3 +101,37 @@ def cudnn_sdp_enabled() -> bool:
 def enable_cudnn_sdp(enabled: bool) -> None:
     """Remembered; attention is computed in one way only."""
     _attention["cudnn"] = bool(enabled)
+
+
+_preferred = {"linalg": "default", "blas": "default"}
+
+
+def preferred_linalg_library(backend: str | None = None) -> str:
+    """What was last set, "default" to begin with; CuPy calls cuSOLVER in any case."""
+    return _prefer("linalg", backend, ("default", "cusolver", "magma"))
+
+
+def preferred_blas_library(backend: str | None = None) -> str:
+    """What was last set, "default" to begin with; CuPy calls cuBLAS in any case."""
+    return _prefer("blas", backend, ("default", "cublas", "cublaslt", "ck", "hipblaslt"))
+
+
+def _prefer(kind: str, backend: str | None, known: tuple[str, ...]) -> str:
+    if backend is not None:
+        if backend not in known:
+            raise RuntimeError(f"Unknown input value. Choose from: {', '.join(known)}; got {backend!r}.")
+        _preferred[kind] = backend
+    return _preferred[kind]
+
+
+@contextmanager
+def sdp_kernel(
+    enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+) -> Iterator[None]:
+    """A ``with`` block with other settings of attention, which is computed in one way only."""
+    before = dict(_attention)
+    _attention.update(flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn)
+    try:
+        yield
+    finally:
+        _attention.update(before)

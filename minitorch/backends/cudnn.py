@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from minitorch.backends.precision import Precision
+
 enabled = True
 benchmark = False
 benchmark_limit: int | None = None
 deterministic = False
 allow_tf32 = True
+conv, rnn = Precision("tf32"), Precision("tf32")
 
 
 def is_available() -> bool:
@@ -26,6 +29,20 @@ def version() -> int | None:
 def is_acceptable(tensor: Any) -> bool:
     """False: no tensor goes to cuDNN."""
     return False
+
+
+def set_flags(
+    _enabled: bool | None = None,
+    _benchmark: bool | None = None,
+    _benchmark_limit: int | None = None,
+    _deterministic: bool | None = None,
+    _allow_tf32: bool | None = None,
+) -> tuple:
+    """Sets what is not ``None`` and returns what was set before."""
+    given = {name.lstrip("_"): value for name, value in locals().items()}
+    before = tuple(globals()[name] for name in given)
+    globals().update({name: value for name, value in given.items() if value is not None})
+    return before
 
 
 @contextmanager

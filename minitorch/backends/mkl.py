@@ -6,6 +6,21 @@ from typing import Any
 
 import numpy as np
 
+VERBOSE_OFF, VERBOSE_ON = 0, 1
+
+
+class verbose:
+    """A ``with`` block in which PyTorch would have MKL report its calls; here nothing is reported."""
+
+    def __init__(self, enable: int) -> None:
+        self.enable = enable
+
+    def __enter__(self) -> verbose:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
 
 def is_available() -> bool:
     """Whether NumPy's products of matrices come from MKL.

@@ -11,6 +11,14 @@ def is_available() -> bool:
     return False
 
 
-def is_built() -> bool:
-    """False, as :func:`is_available`."""
+is_built = is_available
+
+
+def is_macos_or_newer(major: int, minor: int) -> bool:
+    """False: of no use where Apple's GPUs are not used."""
+    return False
+
+
+def is_macos13_or_newer(minor: int = 0) -> bool:
+    """False, as :func:`is_macos_or_newer`."""
     return False

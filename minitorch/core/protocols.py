@@ -128,6 +128,24 @@ class Protocols:
     def __dlpack_device__(self) -> tuple:
         return self._data.__dlpack_device__()
 
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """What CuPy, Numba and others ask for to work on a GPU tensor's memory.
+
+        Raises:
+            AttributeError: the tensor is on the CPU.
+            RuntimeError: it requires grad: ``detach()`` it first.
+        """
+        if isinstance(self._data, np.ndarray):
+            raise AttributeError(
+                "Can't get __cuda_array_interface__ on non-CUDA tensor type: move it with .cuda(), or use .numpy()"
+            )
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't get __cuda_array_interface__ on Variable that requires grad. Use tensor.detach() first."
+            )
+        return self._data.__cuda_array_interface__
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         from minitorch.creation import rebuild_tensor
 

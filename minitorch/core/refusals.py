@@ -52,6 +52,27 @@ def explain(spec: Spec, error: Exception, arrays: Sequence[Any]) -> None:
                 ) from None
 
 
+def refuse_mixed(name: str, first: Any, second: Any) -> None:
+    """Raises if two arrays that belong to one call are on different devices; 0-d arrays are no exception.
+
+    For functions that hand arrays on themselves: operations on tensors check their own.
+    """
+    if type(first) is type(second) is np.ndarray:
+        return
+    from minitorch.core.device import device_of
+
+    here, there = device_of(first), device_of(second)
+    if here != there:
+        raise _mixed(name, str(here), str(there))
+
+
+def _mixed(name: str, first: str, second: str) -> RuntimeError:
+    return RuntimeError(
+        f"{name}(): Expected all tensors to be on the same device, but found at least two devices, "
+        f"{first} and {second}! Move one with .to('{first}')"
+    )
+
+
 def same_device(arrays: list[Any], name: str) -> list[Any]:
     """The arrays, 0-d ones moved to where the others are.
 
@@ -65,11 +86,7 @@ def same_device(arrays: list[Any], name: str) -> list[Any]:
 
     devices = {str(device_of(a)): a for a in arrays if hasattr(a, "shape") and a.ndim}
     if len(devices) > 1:
-        first, second = list(devices)[:2]
-        raise RuntimeError(
-            f"{name}(): Expected all tensors to be on the same device, but found at least two devices, "
-            f"{first} and {second}! Move one with .to('{first}')"
-        )
+        raise _mixed(name, *list(devices)[:2])
     target = next((device_of(a) for a in devices.values()), None)
     if target is None:
         target = next(device_of(a) for a in arrays if hasattr(a, "shape") and type(a) is not np.ndarray)

@@ -132,6 +132,14 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return False
 
 
+def cuda_version() -> str | None:
+    """The version of CUDA that CuPy was built for, such as "13.0"; ``None`` where no GPU can be used."""
+    if not is_available():
+        return None
+    number = int(cupy().cuda.runtime.runtimeGetVersion())  # 13000
+    return f"{number // 1000}.{number % 1000 // 10}"
+
+
 def synchronize(device: Any = None) -> None:
     """Waits until a GPU has done what was asked of it.
 

@@ -165,8 +165,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         if name not in TYPE_NAMES or prefix not in ("", "torch", "torch.cuda"):
             raise ValueError(f"invalid type: '{dtype}'; known are torch.{', torch.'.join(TYPE_NAMES)}")
         return to(self, "cuda" if prefix == "torch.cuda" else "cpu", TYPE_NAMES[name])
-    if not isinstance(dtype, DType) and hasattr(dtype, "dtype"):
-        dtype = dtype.dtype
+    if not isinstance(dtype, DType) and hasattr(dtype, "dtype"):  # torch.FloatTensor or torch.cuda.FloatTensor
+        return to(self, dtype.device, dtype.dtype)
     return to(self, dtype)
 
 

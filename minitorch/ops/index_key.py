@@ -136,7 +136,13 @@ def _index_array(item: Any, device_array: Any) -> Any:
     if array.ndim == 0 and array.dtype.kind != "b":
         return int(array)
     if type(array) is not type(device_array) or not isinstance(array, np.ndarray):
-        array = to_device(array, device_of(device_array).ordinal)
+        place = device_of(device_array)
+        if not isinstance(array, np.ndarray) and device_of(array) != place:
+            raise RuntimeError(
+                f"indices should be either on cpu or on the same device as the indexed tensor ({place}), got indices "
+                f"on {device_of(array)}; move them with .to('{place}')"
+            )
+        array = to_device(array, place.ordinal)
     return array
 
 

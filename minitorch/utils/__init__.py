@@ -1,5 +1,5 @@
-"""Helpers around the core: ``data`` (data sets and loaders), ``checkpoint`` (memory for time), ``tensorboard``, and
-``optional`` (packages that need not be there).
+"""Helpers around the core: ``data`` (data sets and loaders), ``checkpoint`` (memory for time), ``tensorboard``,
+``dlpack`` (exchange of arrays) and ``optional`` (packages that need not be there).
 
 They are imported when they are first asked for: scripts use ``minitorch.utils.data`` after a bare ``import minitorch``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_LAZY = frozenset({"checkpoint", "data", "tensorboard"})
+_LAZY = frozenset({"checkpoint", "data", "dlpack", "tensorboard"})
 
 
 def __getattr__(name: str) -> Any:

@@ -85,7 +85,7 @@ def _build() -> dict[str, types.ModuleType]:
     modules["cupy.cuda.memory"].OutOfMemoryError = runtime.OutOfMemoryError  # type: ignore[attr-defined]
     for name in (
         "getDeviceCount", "getDevice", "setDevice", "deviceSynchronize", "getDeviceProperties", "memGetInfo",
-        "CUDARuntimeError",
+        "runtimeGetVersion", "CUDARuntimeError",
     ):  # fmt: skip
         setattr(modules["cupy.cuda.runtime"], name, getattr(runtime, name))
     return modules

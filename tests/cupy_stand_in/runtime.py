@@ -46,6 +46,10 @@ def setDevice(device: int) -> None:
     _thread.device = device
 
 
+def runtimeGetVersion() -> int:
+    return 13000
+
+
 def deviceSynchronize() -> None:
     counting.sync("deviceSynchronize", download=False)
 

@@ -11,6 +11,7 @@ from minitorch.backend import array_module as xp
 from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.class_loss import class_loss
 from minitorch.nn.functional.reduce import only_tensors, reduction_of
@@ -247,12 +248,14 @@ def _check_scores(name: str, input: Any, target: Any, weight: Any) -> None:
     if not isinstance(input, Tensor) or not isinstance(target, Tensor):
         only_tensors(name, input=input, target=target)
     x = input._data
+    refuse_mixed(name, x, target._data)
     if x.dtype.kind != "f":
         raise RuntimeError(f'"{name}" not implemented for {of_numpy(x.dtype)}: convert the scores with .float()')
     if x.ndim == 0:
         raise RuntimeError(f"{name}: input must have a dimension of classes, got shape ()")
     if weight is not None:
         classes = x.shape[1] if x.ndim > 1 else x.shape[0]
+        refuse_mixed(name, x, weight._data)
         if weight._data.shape != (classes,):
             raise RuntimeError(
                 f"{name}: weight tensor should be defined either for all {classes} classes or no classes but got "

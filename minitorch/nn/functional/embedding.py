@@ -12,6 +12,7 @@ from minitorch.backend.primitives import segment_add
 from minitorch.core.dtype import of_numpy
 from minitorch.core.node import bump_version
 from minitorch.core.op import Array, op
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, wrap
 
 
@@ -148,6 +149,7 @@ def embedding(
         raise RuntimeError(f"embedding: 'weight' must be 2-D (rows, columns), got shape {weight._data.shape}")
     rows = weight._data.shape[0]
     index = checked_index("embedding", input, rows)
+    refuse_mixed("embedding", weight._data, index)
     if padding_idx is not None:
         padding_idx = checked_padding(padding_idx, rows)
     if max_norm is not None:
