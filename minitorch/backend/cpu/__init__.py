@@ -40,6 +40,7 @@ _REPLACEMENTS = {
     "sgd_step": "minitorch.backend.cpu.optim_steps",
     "adam_step": "minitorch.backend.cpu.optim_steps",
     "dropout": "minitorch.backend.cpu.random",
+    "fill_integers": "minitorch.backend.cpu.random",
     "fill_normal": "minitorch.backend.cpu.random",
     "fill_uniform": "minitorch.backend.cpu.random",
     "scale_kept": "minitorch.backend.cpu.random",

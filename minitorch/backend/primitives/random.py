@@ -56,7 +56,8 @@ def _philox(key: Key) -> np.random.Generator:
             "uinteger": 0,
         }
         _thread.philox = generator, state
-    state["state"]["key"][:] = key
+    words = state["state"]["key"]
+    words[0], words[1] = key
     generator.bit_generator.state = state
     return generator
 
