@@ -1,4 +1,4 @@
-"""exp, tanh, log1p and erf for compiled loops: without branches, so that LLVM makes vectors of the loops they are in.
+"""exp, log, tanh, erf and their kin for compiled loops: without branches, so that LLVM makes vectors of the loops.
 
 The same steps for float32 and float64, with constants for each; results are within a few units of the last digit.
 NaN stays NaN, and infinities give what they should.
@@ -43,10 +43,10 @@ _ATANH64 = (
 _LN2, _LN2_REST = 355 / 512, -2.121944400546905827679e-4
 _LOG2_E = 1 / math.log(2)
 
-# By type: the polynomials, a number that leaves no room for a fraction when added, and where exp ends: beyond, it has
-# long become 0 or infinite.
-_TERMS32 = (_EXP32, _ATANH32, 1.5 * 2**23, -104.5, 89.5)
-_TERMS64 = (_EXP64, _ATANH64, 1.5 * 2**52, -746.5, 710.5)
+# By type: the polynomials; a number that leaves no room for a fraction when added; where exp ends, which beyond has
+# long become 0 or infinite; the least number with a leading one, and the power of two that lifts smaller ones above it.
+_TERMS32 = (_EXP32, _ATANH32, 1.5 * 2**23, -104.5, 89.5, 2.0**-126, 24)
+_TERMS64 = (_EXP64, _ATANH64, 1.5 * 2**52, -746.5, 710.5, 2.0**-1022, 54)
 
 
 def _terms(x):
@@ -88,7 +88,7 @@ def _power_of_two(typing, shifted):
 def _reduced(x):
     """``x`` within the range of exp as n·ln 2 + r, |r| ≤ ln 2 / 2: n, r and (exp(r) - 1 - r) / r²."""
     kind = type(x)
-    coefficients, _, whole, low, high = _terms(x)
+    coefficients, _, whole, low, high, _, _ = _terms(x)
     x = kind(low) if x < kind(low) else x
     x = kind(high) if x > kind(high) else x
     n = (x * kind(_LOG2_E) + kind(whole)) - kind(whole)
@@ -139,6 +139,44 @@ def logistic_and_slope(x):
     e = exp(-abs(x))
     larger = kind(1) / (kind(1) + e)
     return larger if x > kind(0) else e * larger, e * larger * larger
+
+
+@intrinsic
+def _split(typing, x):
+    """n and m with x = m·2ⁿ and m from √½ to √2, for normal numbers; NaN and infinite numbers are left in m."""
+
+    def generate(context, builder, sig, args):
+        single = sig.args[0] == types.float32
+        word, digits = (ir.IntType(32), 23) if single else (ir.IntType(64), 52)
+        one, root_half = (0x3F800000, 0x3F3504F3) if single else (0x3FF << 52, 0x3FE6A09E667F3BCD)
+        whole = 0x4B400000 if single else 0x4338 << 48  # the number that leaves no room for a fraction
+        number = lambda k: ir.Constant(word, k)  # noqa: E731
+        bits = builder.bitcast(args[0], word)
+        n = builder.lshr(builder.add(bits, number(one - root_half)), number(digits))
+        n = builder.sub(n, number(one >> digits))
+        m = builder.bitcast(builder.sub(bits, builder.shl(n, number(digits))), args[0].type)
+        shifted = builder.bitcast(builder.add(n, number(whole)), args[0].type)
+        n = builder.fsub(shifted, builder.bitcast(number(whole), args[0].type))
+        return context.make_tuple(builder, sig.return_type, (n, m))
+
+    return types.UniTuple(x, 2)(x), generate
+
+
+@inlined
+def log(x):
+    """ln m + n·ln 2 for x = m·2ⁿ, and ln m = 2·atanh((m - 1) / (m + 1))."""
+    kind = type(x)
+    _, coefficients, _, _, _, least, lift = _terms(x)
+    small = x < kind(least)  # without a leading one
+    n, m = _split(x * kind(2.0**lift) if small else x)
+    n = n - kind(lift) if small else n
+    s = (m - kind(1)) / (m + kind(1))
+    z = s * s
+    s += s
+    y = n * kind(_LN2) + ((s * z * _polynomial(z, coefficients) + n * kind(_LN2_REST)) + s)
+    y = y if x < kind(math.inf) else x
+    y = y if x != kind(0) else kind(-math.inf)
+    return y if x >= kind(0) else kind(math.nan)
 
 
 @inlined

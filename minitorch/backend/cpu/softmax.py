@@ -10,10 +10,10 @@ import numpy as np
 
 from minitorch.backend.cpu import softmax_kernels as kernels
 from minitorch.backend.cpu.arrays import whole
-from minitorch.backend.cpu.threads import share
+from minitorch.backend.cpu.threads import parts
 
-# Elements that are worth waking another thread for.
-_LEAST = 1 << 14
+# Elements that are worth another thread.
+_LEAST = 1 << 13
 # Positions behind the dimension below which it is moved to the end: loops over them would be too short.
 _SHORTEST = 16
 
@@ -34,12 +34,11 @@ def _along(rows: Any, columns: Any, arrays: Sequence[np.ndarray], axis: int) -> 
     plain.append(out)
     if inner == 1:
         flat = [a.reshape(-1, count) for a in plain]
-        share(lambda i, j: rows(*[a[i:j] for a in flat]), len(flat[0]), max(1, _LEAST // count))
+        rows(len(flat[0]), parts(len(flat[0]), _LEAST // count), *flat)
     else:
         blocks = [a.reshape(-1, count, inner) for a in plain]
         tiles = len(blocks[0]) * -(-inner // kernels.TILE)
-        least = max(1, _LEAST // (count * min(inner, kernels.TILE)))
-        share(lambda i, j: columns(*blocks, i, j), tiles, least)
+        columns(tiles, parts(tiles, _LEAST // (count * min(inner, kernels.TILE))), *blocks)
     return out
 
 

@@ -1,19 +1,17 @@
 """The loops of :mod:`.softmax`, compiled.
 
-``rows`` kernels take arrays (R, C) and go along C.  ``columns`` kernels take (N, C, S) and go along C for ``TILE``
-positions of S at a time; of all such tiles they do those from ``first`` to ``last``.
+Those of rows take arrays (R, C) and go along C, from row ``first`` to ``last``.  Those of columns take (N, C, S) and go
+along C for ``TILE`` positions of S at a time; of all such tiles they do those from ``first`` to ``last``.
 """
 
 # mypy: ignore-errors
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from minitorch.backend.cpu.compiling import entry
-from minitorch.backend.cpu.elementary import exp, inlined, inlined_sum, largest
+from minitorch.backend.cpu.elementary import exp, inlined, inlined_sum, largest, log
+from minitorch.backend.cpu.parts import shared
 
 # Positions whose sums stay in the first cache.
 TILE = 256
@@ -54,37 +52,37 @@ def _dot(row, other):
     return total
 
 
-@entry
-def softmax_rows(x, out):
-    for r in range(len(x)):
+@shared
+def softmax_rows(first, last, x, out):
+    for r in range(first, last):
         row, target = x[r], out[r]
         scale = x.dtype.type(1) / exponentials(row, largest(row), target)
         for i in range(row.size):
             target[i] *= scale
 
 
-@entry
-def softmax_backward_rows(g, y, out):
-    for r in range(len(y)):
+@shared
+def softmax_backward_rows(first, last, g, y, out):
+    for r in range(first, last):
         gradient, row, target = g[r], y[r], out[r]
         total = _dot(gradient, row)
         for i in range(row.size):
             target[i] = row[i] * (gradient[i] - total)
 
 
-@entry
-def log_softmax_rows(x, out):
-    for r in range(len(x)):
+@shared
+def log_softmax_rows(first, last, x, out):
+    for r in range(first, last):
         row, target = x[r], out[r]
         top = largest(row)
-        log = math.log(sum_of_exponentials(row, top))
+        rest = log(sum_of_exponentials(row, top))
         for i in range(row.size):
-            target[i] = (row[i] - top) - log
+            target[i] = (row[i] - top) - rest
 
 
-@entry
-def log_softmax_backward_rows(g, y, out):
-    for r in range(len(y)):
+@shared
+def log_softmax_backward_rows(first, last, g, y, out):
+    for r in range(first, last):
         gradient, row, target = g[r], y[r], out[r]
         total = _sum(gradient)
         for i in range(row.size):
@@ -105,32 +103,36 @@ def place(tile, positions):
 @inlined
 def tops(block, begin, end, out):
     """The largest elements along the first axis of ``block`` (C, S), NaN aside, for the positions of a tile."""
-    for c in range(len(block)):
+    out[: end - begin] = block[0, begin:end]
+    for c in range(1, len(block)):
         row = block[c, begin:end]
         for i in range(row.size):
-            out[i] = row[i] if c == 0 or row[i] > out[i] else out[i]
+            out[i] = row[i] if row[i] > out[i] else out[i]
 
 
 @inlined
 def sums_of_exponentials(block, begin, end, top, out):
+    out[:] = 0
     for c in range(len(block)):
         row = block[c, begin:end]
         for i in range(row.size):
-            out[i] = exp(row[i] - top[i]) + (out[i] if c else row.dtype.type(0))
+            out[i] += exp(row[i] - top[i])
 
 
-@entry
-def softmax_columns(x, out, first, last):
+@shared
+def softmax_columns(first, last, x, out):
     top, total = np.empty((2, TILE), x.dtype)
     one = x.dtype.type(1)
     for tile in range(first, last):
         n, begin, end = place(tile, x.shape[2])
         tops(x[n], begin, end, top)
+        total[:] = 0
         for c in range(x.shape[1]):
             row, target = x[n, c, begin:end], out[n, c, begin:end]
             for i in range(row.size):
-                target[i] = exp(row[i] - top[i])
-                total[i] = target[i] if c == 0 else total[i] + target[i]
+                e = exp(row[i] - top[i])
+                target[i] = e
+                total[i] += e
         for i in range(end - begin):
             total[i] = one / total[i]
         for c in range(x.shape[1]):
@@ -139,45 +141,47 @@ def softmax_columns(x, out, first, last):
                 target[i] *= total[i]
 
 
-@entry
-def softmax_backward_columns(g, y, out, first, last):
+@shared
+def softmax_backward_columns(first, last, g, y, out):
     total = np.empty(TILE, y.dtype)
     for tile in range(first, last):
         n, begin, end = place(tile, y.shape[2])
+        total[:] = 0
         for c in range(y.shape[1]):
             gradient, row = g[n, c, begin:end], y[n, c, begin:end]
             for i in range(row.size):
-                total[i] = gradient[i] * row[i] + (total[i] if c else y.dtype.type(0))
+                total[i] += gradient[i] * row[i]
         for c in range(y.shape[1]):
             gradient, row, target = g[n, c, begin:end], y[n, c, begin:end], out[n, c, begin:end]
             for i in range(row.size):
                 target[i] = row[i] * (gradient[i] - total[i])
 
 
-@entry
-def log_softmax_columns(x, out, first, last):
+@shared
+def log_softmax_columns(first, last, x, out):
     top, total = np.empty((2, TILE), x.dtype)
     for tile in range(first, last):
         n, begin, end = place(tile, x.shape[2])
         tops(x[n], begin, end, top)
         sums_of_exponentials(x[n], begin, end, top, total)
         for i in range(end - begin):
-            total[i] = math.log(total[i])
+            total[i] = log(total[i])
         for c in range(x.shape[1]):
             row, target = x[n, c, begin:end], out[n, c, begin:end]
             for i in range(row.size):
                 target[i] = (row[i] - top[i]) - total[i]
 
 
-@entry
-def log_softmax_backward_columns(g, y, out, first, last):
+@shared
+def log_softmax_backward_columns(first, last, g, y, out):
     total = np.empty(TILE, y.dtype)
     for tile in range(first, last):
         n, begin, end = place(tile, y.shape[2])
+        total[:] = 0
         for c in range(y.shape[1]):
             gradient = g[n, c, begin:end]
             for i in range(gradient.size):
-                total[i] = gradient[i] + (total[i] if c else y.dtype.type(0))
+                total[i] += gradient[i]
         for c in range(y.shape[1]):
             gradient, row, target = g[n, c, begin:end], y[n, c, begin:end], out[n, c, begin:end]
             for i in range(row.size):
