@@ -18,6 +18,9 @@ _AFFINE = np.dtype({"names": ["groups", "per", "inner"], "formats": [np.int32] *
 _VIEW = np.dtype({"names": ["images", "channels", "inner"], "formats": [np.int32] * 3})
 # Blocks that fill a GPU where each has sums to join, and where it has none; the most parts that are joined.
 _BLOCKS, _MORE_BLOCKS, _PARTS = 512, 2048, 32
+# Layer norm's gradients: teams that are too few for a GPU, rows that repay a team's own sums for weight and bias, and
+# threads that fill a GPU.
+_FEW_TEAMS, _ROWS, _THREADS = 256, 8, 1 << 18
 
 
 def standardize(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> Any:
@@ -78,6 +81,7 @@ def _seen_as_rows(layout: Layout) -> tuple[int, int, tuple[int, int, int]] | Non
     return math.prod(view[:first]), length, (math.prod(layout.affine[:first]), per, length // per)
 
 
+@functools.lru_cache(maxsize=256)
 def _packed(kind: np.dtype, values: tuple[int, ...]) -> np.ndarray:
     return np.array([values], kind)
 
@@ -106,6 +110,9 @@ def _rows_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layo
         return NotImplemented
     (rows, length, affine), (lanes, grid, block) = seen, threads
     gx = cupy().empty(x.shape, x.dtype)
+    if weight is not None and affine == (1, length, 1) and length <= lanes * KEPT:
+        sums = _layer_grad(g, x, weight, mean, invstd, gx, lanes, length, rows)
+        return (gx, *sums.reshape(2, *layout.affine))
     launch(
         _FILE, "standardize_rows_backward", x.dtype, grid, block, g, x, weight, mean, invstd, gx,
         _packed(_AFFINE, affine), lanes, length, rows,
@@ -113,9 +120,26 @@ def _rows_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layo
     if weight is None:
         return gx, None, None
     groups, per, inner = affine
-    partial, parts = _slopes(g, x, mean, invstd, (rows // groups, groups * per, inner), groups, per)
-    by_weight, by_bias = (partial[0] if parts == 1 else partial.sum(axis=0)).reshape(2, *layout.affine)
-    return gx, by_weight, by_bias
+    partial = _slopes(g, x, mean, invstd, (rows // groups, groups * per, inner), groups, per)
+    return (gx, *_joined(partial).reshape(2, *layout.affine))
+
+
+def _layer_grad(
+    g: Any, x: Any, weight: Any, mean: Any, invstd: Any, gx: Any, lanes: int, length: int, rows: int
+) -> Any:  # fmt: skip
+    """Writes the gradient by x; those by weight and bias are returned, (2, length)."""
+    teams = min(rows, max(_FEW_TEAMS, min(rows // _ROWS, _THREADS // lanes)))
+    partial = cupy().empty((teams, 2, length), x.dtype)
+    launch(
+        _FILE, "standardize_layer_backward", x.dtype, -(-teams * lanes // BLOCK), BLOCK, g, x, weight, mean, invstd,
+        gx, partial, lanes, length, rows, teams,
+    )  # fmt: skip
+    return _joined(partial)
+
+
+def _joined(partial: Any) -> Any:
+    """The sum of parts (parts, 2, channels)."""
+    return partial[0] if len(partial) == 1 else partial.sum(axis=0)
 
 
 # ---- channels
@@ -152,23 +176,21 @@ def _channels(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> Any
     return out, mean, var, invstd
 
 
-def _slopes(
-    g: Any, x: Any, mean: Any, invstd: Any, view: tuple[int, int, int], groups: int, per: int
-) -> tuple[Any, int]:  # fmt: skip
-    """The gradients of weight and bias in parts, (parts, 2, channels), and how many these are."""
+def _slopes(g: Any, x: Any, mean: Any, invstd: Any, view: tuple[int, int, int], groups: int, per: int) -> Any:
+    """The gradients of weight and bias in parts, (parts, 2, channels)."""
     grid = _parts(view, _BLOCKS, _PARTS)
     partial = cupy().empty((grid[1], 2, view[1]), x.dtype)
     launch(
         _FILE, "channel_slopes", x.dtype, grid, BLOCK, g, x, mean, invstd, partial, _packed(_VIEW, view), groups, per
     )
-    return partial, grid[1]
+    return partial
 
 
 def _channels_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layout) -> Any:
     xp, view = cupy(), layout.view
-    partial, parts = _slopes(g, x, mean, invstd, view, 0, 1)
+    partial = _slopes(g, x, mean, invstd, view, 0, 1)
     gx, sums = xp.empty(x.shape, x.dtype), xp.empty((2, *layout.affine), x.dtype)
     _launch_channels(
-        "standardize_channels_backward", view, parts, x.dtype, g, x, weight, mean, invstd, partial, gx, sums
+        "standardize_channels_backward", view, len(partial), x.dtype, g, x, weight, mean, invstd, partial, gx, sums
     )  # fmt: skip
     return (gx, None, None) if weight is None else (gx, *sums)

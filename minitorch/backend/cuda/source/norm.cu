@@ -4,9 +4,10 @@
 // Grid and block: rows as in softmax.cu.  Channels: (channels, parts) blocks of 256 threads, or, where a channel's
 // elements lie apart (inner = 1), a block for 32 channels.
 // Bytes moved, for n elements of b bytes: rows forward 2 n b, backward 3 n b, the least possible, and up to n b and
-// 2 n b more from the L2 cache for rows above 2,048 elements; gradients of weight and bias of rows 2 n b.  Channels
-// forward 3 n b, backward 5 n b: what is summed is read once more for the result, from the L2 cache where it fits
-// there.  By given statistics 2 n b.  What there is per row or channel is left out.
+// 2 n b more from the L2 cache for rows above 2,048 elements; gradients of weight and bias of layer norm up to n b / 2
+// more (parts), of the others and of longer rows 2 n b.  Channels forward 3 n b, backward 5 n b: what is summed is read
+// once more for the result, from the L2 cache where it fits there.  By given statistics 2 n b.  What there is per row
+// or channel is left out.
 // Bound: memory bandwidth; for small layers it is the launch.
 
 #include "teams.cuh"
@@ -132,6 +133,56 @@ extern "C" __global__ void __launch_bounds__(512) standardize_rows_backward(
             gx[begin + team.lane + k * lanes] = (slopes[k] - total - kept[k] * along) * scale;
     for (int j = team.lane + turn; j < length; j += lanes)
         gx[begin + j] = (slope(j) - total - (x[begin + j] - middle) * along) * scale;
+}
+
+// The same for layer norm, where weight and bias have an element for each of a row's, of which a thread has at most
+// KEPT.  A team takes every row `teams` after the one before and adds up what they give to weight and bias: `partial`,
+// (teams, 2, length).
+extern "C" __global__ void __launch_bounds__(256) standardize_layer_backward(
+    const REAL* __restrict__ g, const REAL* __restrict__ x, const REAL* __restrict__ weight,
+    const REAL* __restrict__ mean, const REAL* __restrict__ invstd, REAL* __restrict__ gx, REAL* __restrict__ partial,
+    int lanes, int length, int rows, int teams) {
+    Team team(lanes, false);
+    REAL factor[KEPT] = {}, by_weight[KEPT] = {}, by_bias[KEPT] = {};
+#pragma unroll
+    for (int k = 0; k < KEPT; k++)
+        if (team.lane + k * lanes < length) factor[k] = weight[team.lane + k * lanes];
+    for (int first = 0; first < rows; first += teams) {  // as often for every thread, as they join sums
+        bool inside = team.row < teams && first + team.row < rows;
+        int row = inside ? first + team.row : 0;
+        long long begin = (long long)row * length + team.lane;
+        REAL middle = mean ? mean[row] : (REAL)0, scale = invstd[row];
+        REAL slopes[KEPT] = {}, kept[KEPT] = {}, total = 0, along = 0;
+#pragma unroll
+        for (int k = 0; k < KEPT; k++)
+            if (team.lane + k * lanes < length) {
+                slopes[k] = g[begin + k * lanes];
+                kept[k] = (x[begin + k * lanes] - middle) * scale;
+            }
+#pragma unroll
+        for (int k = 0; k < KEPT; k++) {
+            total += slopes[k] * factor[k];
+            along += slopes[k] * factor[k] * kept[k];
+        }
+        total = mean ? team.sum(total) / length : (REAL)0;
+        along = team.sum(along) / length;
+        if (!inside) continue;
+#pragma unroll
+        for (int k = 0; k < KEPT; k++) {
+            by_weight[k] += slopes[k] * kept[k];
+            by_bias[k] += slopes[k];
+            if (team.lane + k * lanes < length)
+                gx[begin + k * lanes] = (slopes[k] * factor[k] - total - kept[k] * along) * scale;
+        }
+    }
+    if (team.row >= teams) return;
+    REAL* to = partial + (long long)team.row * 2 * length + team.lane;
+#pragma unroll
+    for (int k = 0; k < KEPT; k++)
+        if (team.lane + k * lanes < length) {
+            to[k * lanes] = by_weight[k];
+            to[length + k * lanes] = by_bias[k];
+        }
 }
 
 // ---- channels
