@@ -33,8 +33,8 @@ def standardize(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> A
 def standardize_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layout) -> Any:
     if not _fits(x, g, weight, mean, invstd):
         return NotImplemented
-    given = _plain(g, x, weight, mean, invstd)
-    return (_channels_grad if _of_channels(layout) else _rows_grad)(*given, layout)
+    g, x, weight, mean, invstd = _plain(g, x, weight, mean, invstd)
+    return (_channels_grad if _of_channels(layout) else _rows_grad)(g, x, weight, mean, invstd, layout)
 
 
 def standardize_by(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
@@ -149,7 +149,7 @@ def _of_channels(layout: Layout) -> bool:
     return layout.axes == (0, 2) and len(layout.view) == 3 and layout.centred
 
 
-def _parts(view: tuple[int, int, int], blocks: int, most: int) -> tuple[int, int]:
+def _parts(view: tuple[int, ...], blocks: int, most: int) -> tuple[int, int]:
     """(blocks for the channels, parts of each channel), so that no part is empty."""
     images, channels, inner = view
     columns, lanes = (channels, BLOCK) if inner > 1 else (-(-channels // WARP), BLOCK // WARP)
@@ -176,7 +176,7 @@ def _channels(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> Any
     return out, mean, var, invstd
 
 
-def _slopes(g: Any, x: Any, mean: Any, invstd: Any, view: tuple[int, int, int], groups: int, per: int) -> Any:
+def _slopes(g: Any, x: Any, mean: Any, invstd: Any, view: tuple[int, ...], groups: int, per: int) -> Any:
     """The gradients of weight and bias in parts, (parts, 2, channels)."""
     grid = _parts(view, _BLOCKS, _PARTS)
     partial = cupy().empty((grid[1], 2, view[1]), x.dtype)
