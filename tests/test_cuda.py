@@ -24,8 +24,8 @@ class _Refusing(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         raise self.error
 
 
-def working(answer):
-    """A module that stands for CuPy; its driver gives ``answer``, or raises it."""
+def working(answer, driver=None, built_for=13020):
+    """A module that stands for CuPy; its driver gives ``answer``, or raises it.  Versions: as CUDA numbers them."""
 
     def count():
         if isinstance(answer, Exception):
@@ -34,7 +34,13 @@ def working(answer):
 
     module = types.ModuleType("cupy")
     module.cuda = types.SimpleNamespace(runtime=types.SimpleNamespace(getDeviceCount=count))
+    if driver is not None:
+        module.cuda.runtime.driverGetVersion = lambda: driver
+        module.cuda.runtime.runtimeGetVersion = lambda: built_for
     return module
+
+
+TOO_OLD = "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
 
 
 def broken(monkeypatch, case):
@@ -51,14 +57,27 @@ def broken(monkeypatch, case):
     if case == "no GPU":
         monkeypatch.setitem(sys.modules, "cupy", working(0))
         return "found no GPU; check that nvidia-smi"
+    if case == "no driver":  # CUDA says that it is too old
+        monkeypatch.setitem(sys.modules, "cupy", working(RuntimeError(TOO_OLD), driver=0))
+        return f"no NVIDIA driver was found (the CUDA driver answered RuntimeError: {TOO_OLD}). Install a driver for " \
+               "CUDA 13 or later"  # fmt: skip
     if case == "driver too old":
-        monkeypatch.setitem(sys.modules, "cupy", working(RuntimeError("cudaErrorInsufficientDriver")))
-        return "the CUDA driver answered RuntimeError: cudaErrorInsufficientDriver"
+        monkeypatch.setitem(sys.modules, "cupy", working(RuntimeError(TOO_OLD), driver=12040))
+        return "CuPy is built for CUDA 13.2, and the driver knows no later one than CUDA 12.4"
+    if case == "driver out of order":
+        monkeypatch.setitem(sys.modules, "cupy", working(RuntimeError("cudaErrorUnknown"), driver=13000))
+        return "cudaErrorUnknown; check that nvidia-smi works (driver for CUDA 13.0, CuPy for CUDA 13.2)"
+    if case == "driver without versions":
+        monkeypatch.setitem(sys.modules, "cupy", working(RuntimeError("cudaErrorSystemNotReady")))
+        return "the CUDA driver answered RuntimeError: cudaErrorSystemNotReady; check that nvidia-smi works"
     monkeypatch.setitem(sys.modules, "cupy", types.ModuleType("cupy"))  # another package of that name
     return "the CUDA driver answered AttributeError"
 
 
-CASES = ["missing", "import fails", "half installed", "no GPU", "driver too old", "something else"]
+CASES = [
+    "missing", "import fails", "half installed", "no GPU", "no driver", "driver too old", "driver out of order",
+    "driver without versions", "something else",
+]  # fmt: skip
 
 
 @pytest.mark.usefixtures("no_cupy")
@@ -94,6 +113,20 @@ def test_using_says_why_and_what_to_do(monkeypatch, case):
             use()
         assert "device 'cuda' is not available" in str(error.value) and text in str(error.value)
     assert model.weight.device.type == "cpu"
+
+
+@pytest.mark.usefixtures("no_cupy")
+def test_the_remedy_names_what_to_install(monkeypatch):
+    remedies = {
+        "missing": 'pip install "minitorch-nd[cuda13]" (CUDA 13) or pip install "minitorch-nd[cuda12]" (CUDA 12)',
+        "no GPU": "CUDA_VISIBLE_DEVICES",
+        "no driver": "nvidia-smi then lists the GPU",
+        "driver too old": 'pip uninstall cupy-cuda13x, then pip install "minitorch-nd[cuda12]"',
+    }
+    for case, remedy in remedies.items():
+        with monkeypatch.context() as patch:
+            broken(patch, case)
+            assert remedy in cuda.why_unavailable()
 
 
 @pytest.mark.usefixtures("no_cupy")

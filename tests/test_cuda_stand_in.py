@@ -56,19 +56,6 @@ def test_current_device() -> None:
         cuda.set_device("cpu")
 
 
-def test_an_ordinal_too_large() -> None:
-    for ask in (
-        lambda: minitorch.zeros(1, device="cuda:2"),
-        lambda: minitorch.tensor([1.0], device="cuda:2"),
-        lambda: minitorch.zeros(1).cuda(7),
-        lambda: minitorch.zeros(1).to("cuda:2"),
-        lambda: cuda.set_device(2),
-        lambda: cuda.get_device_name(5),
-    ):
-        with pytest.raises(RuntimeError, match=r"invalid device ordinal.*'cuda:0' to 'cuda:1'"):
-            ask()
-
-
 def test_creation_where_it_is_asked_for() -> None:
     with minitorch.device("cuda:1"):
         made = [
@@ -289,23 +276,6 @@ def test_memory_in_use() -> None:
     assert "Linear.weight of shape [60, 50], float32" in cuda.memory_summary() and net.weight.is_cuda
 
 
-def test_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    net = nn.Linear(100, 100).cuda()
-    cuda.empty_cache()
-    monkeypatch.setitem(cupy_stand_in.machine, "memory", cuda.memory_allocated() + 60_000)
-    x = minitorch.ones(100, 100, device="cuda")
-    del x  # what is idle is used again
-    x = minitorch.ones(100, 100, device="cuda")
-    words = r"(?s)out of memory on GPU 0.*largest tensors.*Linear.weight"
-    for ask in (minitorch.exp, net, lambda x: x + 1, lambda x: x.repeat(2, 1), lambda x: x.cpu().cuda()):
-        with pytest.raises(minitorch.OutOfMemoryError, match=words):
-            ask(x)
-    with pytest.raises(minitorch.OutOfMemoryError, match=words):
-        minitorch.zeros(100, 200, device="cuda")
-    assert issubclass(cuda.OutOfMemoryError, RuntimeError)
-    assert x.sum().item() == 10_000
-
-
 # ---- a script
 
 
@@ -315,27 +285,3 @@ def test_the_lenet_example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caps
     monkeypatch.setattr("sys.argv", ["lenet.py", "--short", "--device", "cuda"])
     runpy.run_path(str(Path(__file__).parents[1] / "examples" / "lenet.py"), run_name="__main__")
     assert "Test accuracy" in capsys.readouterr().out
-
-
-# ---- machines without
-
-
-@pytest.mark.parametrize(
-    "machine, words",
-    [
-        ({"devices": 0}, "CuPy found no GPU; check that nvidia-smi lists one"),
-        (
-            {"driver_error": "cudaErrorInsufficientDriver: CUDA driver version is insufficient"},
-            "insufficient.*nvidia-smi",
-        ),
-    ],
-    ids=["no GPU", "old driver"],
-)
-def test_why_there_is_no_gpu(monkeypatch: pytest.MonkeyPatch, machine: dict, words: str) -> None:
-    for key, value in machine.items():
-        monkeypatch.setitem(cupy_stand_in.machine, key, value)
-    assert not cuda.is_available() and cuda.device_count() == 0
-    with pytest.raises(RuntimeError, match=words):
-        minitorch.zeros(1, device="cuda")
-    with pytest.raises(RuntimeError, match=words):
-        minitorch.zeros(1).cuda()

@@ -52,14 +52,45 @@ def why_no_cupy() -> str | None:
     except Exception as error:  # a broken driver makes the import itself fail in many ways
         return f"device 'cuda' is not available: importing CuPy failed with {type(error).__name__}: {error}"
     try:
-        if module.cuda.runtime.getDeviceCount() > 0:
-            return None
-        return "device 'cuda' is not available: CuPy found no GPU; check that nvidia-smi lists one"
+        count = module.cuda.runtime.getDeviceCount()
+    except Exception as error:
+        return f"device 'cuda' is not available: {_driver_trouble(module, error)}"
+    if count <= 0:
+        return (
+            "device 'cuda' is not available: CuPy found no GPU; check that nvidia-smi lists one and that "
+            "CUDA_VISIBLE_DEVICES does not hide it"
+        )
+    try:
+        module.cuda.nvrtc.getVersion()  # without it, not even two arrays can be added
     except Exception as error:
         return (
-            f"device 'cuda' is not available: the CUDA driver answered {type(error).__name__}: {error}; "
-            "check that nvidia-smi works and that its CUDA version is at least that of the CuPy package"
+            "device 'cuda' is not available: CuPy finds no compiler for its kernels, the library NVRTC "
+            f"({type(error).__name__}: {str(error).strip()}). Install the CUDA toolkit of CuPy's version, or its parts "
+            'as packages: pip install "cupy-cuda13x[ctk]" (CUDA 13) or pip install "cupy-cuda12x[ctk]" (CUDA 12)'
         )
+    return None
+
+
+def _driver_trouble(module: Any, error: Exception) -> str:
+    """What the driver's ``error`` means, by the versions of the driver and of the CUDA that CuPy was built for."""
+    answer = f"the CUDA driver answered {type(error).__name__}: {error}"
+    try:
+        driver, wanted = (int(getattr(module.cuda.runtime, f"{who}GetVersion")()) for who in ("driver", "runtime"))
+    except Exception:  # then the answer itself has to do
+        return f"{answer}; check that nvidia-smi works and that its CUDA version is at least that of the CuPy package"
+    theirs, ours = (f"{version // 1000}.{version % 1000 // 10}" for version in (driver, wanted))
+    if not driver:
+        return (
+            f"no NVIDIA driver was found ({answer}). Install a driver for CUDA {wanted // 1000} or later; nvidia-smi "
+            "then lists the GPU. In a container, start it with access to GPUs (--gpus all)"
+        )
+    if driver // 1000 < wanted // 1000:
+        return (
+            f"CuPy is built for CUDA {ours}, and the driver knows no later one than CUDA {theirs} ({answer}). Update "
+            f"the driver, or take the build for it: pip uninstall cupy-cuda{wanted // 1000}x, then "
+            f'pip install "minitorch-nd[cuda{driver // 1000}]"'
+        )
+    return f"{answer}; check that nvidia-smi works (driver for CUDA {theirs}, CuPy for CUDA {ours})"
 
 
 def array_module(array: Any) -> Any:

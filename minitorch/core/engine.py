@@ -12,6 +12,7 @@ import numpy as np
 from minitorch.backend.array_module import array_module, beside
 from minitorch.core.grad_mode import state
 from minitorch.core.node import Node, OutputNode, bump_version, freed
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, edge_of, wrap
 
 
@@ -243,8 +244,10 @@ def _roots(tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]) -> lis
                 f"Mismatch in shape: grad_output[{index}] has a shape of {list(g.shape)} and output[{index}] has a "
                 f"shape of {list(array.shape)}."
             )
-        elif g._data.dtype != array.dtype:
-            g = g.to(tensor.dtype)
+        else:
+            refuse_mixed("backward", array, g._data)
+            if g._data.dtype != array.dtype:
+                g = g.to(tensor.dtype)
         roots.append((edge, g))
     return roots
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from minitorch.backend.array_module import array_module
 from minitorch.backend.strided import shares_memory
 from minitorch.core.grad_mode import state
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor
 
 
@@ -17,13 +18,14 @@ def into(out: Tensor, result: Tensor, name: str, *apart: Tensor, same_type: bool
 
     Raises:
         TypeError: ``out`` is no Tensor.
-        RuntimeError: an operand requires grad, or ``out`` has another shape (an empty ``out`` takes the result's) or a
-            dtype that the result cannot be cast to, or memory of ``apart``.
+        RuntimeError: an operand requires grad, or ``out`` is on another device or has another shape (an empty ``out``
+            takes the result's) or a dtype that the result cannot be cast to, or memory of ``apart``.
     """
     from minitorch.core.inplace import assign
 
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    refuse_mixed(name, result._data, out._data)
     if state.enabled and (result.requires_grad or out.requires_grad):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "

@@ -95,11 +95,14 @@ def mem_get_info(device: Any = None) -> tuple[int, int]:
 
 
 def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
-    """What is in use, and the largest tensors with the names of the layers that own them."""
-    from minitorch.core.out_of_memory import largest_tensors, size_text
+    """What is in use, and the largest tensors with the names of what owns them: layers, optimizers, nodes of the graph.
+
+    All living objects are looked through: not for use in every step.
+    """
+    from minitorch.core.out_of_memory import memory_lines, size_text
 
     lines = [f"in use: {size_text(memory_allocated(device))}, held by the pool: {size_text(memory_reserved(device))}"]
-    return "\n".join([*lines, *largest_tensors(None if device is None else index_of(device))])
+    return "\n".join([*lines, *memory_lines(None if device is None else index_of(device))])
 
 
 def empty_cache() -> None:

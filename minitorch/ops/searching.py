@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.dims import shape_arguments, wrap_dim
 from minitorch.ops.keywords import keywords
@@ -134,6 +135,7 @@ def bincount(input, weights=None, minlength=0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is None:
         return wrap(xp(array).bincount(array, minlength=int(minlength)).astype(np.int64, copy=False))
+    refuse_mixed("bincount", array, weights._data)
     if weights._data.shape != array.shape:
         raise RuntimeError(
             f"bincount: weights should be 1-d and have the same length as input, got {list(weights._data.shape)} and "
@@ -219,6 +221,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         raise RuntimeError(f"{name}: side and right can't be set to opposites, got side of left while right was True")
     sequence, lib = sorted_sequence._data, xp(sorted_sequence._data)
     values = input._data if isinstance(input, Tensor) else lib.asarray(input)
+    refuse_mixed("searchsorted", sequence, values)
     if sequence.ndim == 0:
         raise RuntimeError(f"{name}: boundaries tensor should have positive dimension, but got 0 dimension")
     if sequence.ndim != 1 and sequence.shape[:-1] != values.shape[:-1]:
@@ -233,6 +236,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
                 f"{name}: boundary and sorter must have the same size, but got {list(sequence.shape)} and "
                 f"{list(sorter._data.shape)}"
             )
+        refuse_mixed("searchsorted", sequence, sorter._data)
         sequence = lib.take_along_axis(sequence, sorter._data, -1)
     behind = right or side == "right"
     if sequence.ndim == 1:
@@ -272,6 +276,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
         raise TypeError("isin(): elements or test_elements must be a Tensor, both are numbers")
     lib = xp(tensors[0]._data)
     a, b = (x._data if isinstance(x, Tensor) else lib.asarray(x) for x in (elements, test_elements))
+    refuse_mixed("isin", a, b)
     found = lib.isin(a, b, assume_unique=assume_unique, invert=invert)
     return wrap(lib.asarray(found).reshape(a.shape))
 

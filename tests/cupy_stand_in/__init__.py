@@ -53,7 +53,7 @@ def _build() -> dict[str, types.ModuleType]:
         name: _Namespace(name)
         for name in (
             "cupy", "cupy.linalg", "cupy.fft", "cupy.lib", "cupy.lib.stride_tricks", "cupy.cuda", "cupy.cuda.runtime",
-            "cupy.cuda.memory", "cupy.cuda.cublas", "cupyx",
+            "cupy.cuda.memory", "cupy.cuda.cublas", "cupy.cuda.nvrtc", "cupyx",
         )
     }  # fmt: skip
     for name, module in modules.items():
@@ -81,6 +81,7 @@ def _build() -> dict[str, types.ModuleType]:
     cuda.get_cublas_handle = cublas.get_cublas_handle  # type: ignore[attr-defined]
     for name in ("gemmStridedBatchedEx", "CUBLASError"):
         setattr(modules["cupy.cuda.cublas"], name, getattr(cublas, name))
+    modules["cupy.cuda.nvrtc"].getVersion = runtime.nvrtc_version  # type: ignore[attr-defined]
     cuda.get_device_id = runtime.getDevice  # type: ignore[attr-defined]
     modules["cupy.cuda.memory"].OutOfMemoryError = runtime.OutOfMemoryError  # type: ignore[attr-defined]
     for name in (
@@ -115,7 +116,7 @@ def installed() -> Iterator[types.ModuleType]:
     from minitorch.cuda import memory
 
     stand_in = module()
-    if raw.compiler() is None:  # kernels can only be run where they can be compiled
+    if raw.compiler() is None and machine["runs_kernels"]:  # kernels can only be run where they can be compiled
         os.environ.setdefault("MINITORCH_CUDA_KERNELS", "0")
     hidden = {name: sys.modules[name] for name in _modules if name in sys.modules}
     before = array_module._cupy, array_module._several_gpus, calls.quietly

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import Any
@@ -23,7 +24,7 @@ class _Thread(threading.local):
 
 _thread = _Thread()
 #: what the machine has; tests set these.  runs_kernels: whether kernels in CUDA C are run, not only counted
-machine = {"devices": 2, "memory": 1 << 34, "driver_error": None, "runs_kernels": True}
+machine = {"devices": 2, "memory": 1 << 34, "driver_error": None, "nvrtc_error": None, "runs_kernels": True}
 
 
 def current() -> int:
@@ -34,6 +35,12 @@ def getDeviceCount() -> int:
     if machine["driver_error"]:
         raise CUDARuntimeError(machine["driver_error"])
     return int(machine["devices"])  # type: ignore[call-overload]
+
+
+def nvrtc_version() -> tuple[int, int]:
+    if machine["nvrtc_error"]:
+        raise RuntimeError(machine["nvrtc_error"])
+    return 13, 2
 
 
 def getDevice() -> int:
@@ -214,25 +221,37 @@ class MemoryPool:
     def __init__(self) -> None:
         self._used: dict[int, int] = {}
         self._free: dict[int, int] = {}
+        self._limits: dict[int, int] = {}
 
     def malloc(self, nbytes: int) -> tuple[int, int]:
         """The device and the size of what was taken, for :meth:`give_back`."""
         size = -(-nbytes // 512) * 512
         device = _thread.device
-        free = self._free.get(device, 0)
-        if self._used.get(device, 0) + free + max(size - free, 0) > machine["memory"]:  # type: ignore[operator]
-            if self._used.get(device, 0) + size <= machine["memory"]:  # type: ignore[operator]
-                self._free[device] = 0  # CuPy frees what is idle by itself before it gives up
-                free = 0
-            else:
-                raise OutOfMemoryError(
-                    f"Out of memory allocating {size:,} bytes (allocated so far: {self.used_bytes():,} bytes)."
-                )
+        if self.free_bytes() < size:  # the driver is asked
+            limit = self.get_limit()
+            if limit and self.total_bytes() + size > limit:
+                raise OutOfMemoryError(self._words(size) + f" (limit set to: {limit:,} bytes)")
+            for make_room in (self.free_all_blocks, gc.collect, self.free_all_blocks):
+                if self.total_bytes() + size > machine["memory"]:  # type: ignore[operator]
+                    make_room()
+            if self.total_bytes() + size > machine["memory"]:  # type: ignore[operator]
+                raise OutOfMemoryError(self._words(size))
+        free = self.free_bytes()
         self._free[device] = max(free - size, 0)
         self._used[device] = self._used.get(device, 0) + size
         for hook in hooks:
             hook.malloc_postprocess(device_id=device, size=nbytes, mem_size=size, mem_ptr=0, pmem_id=0)
         return device, size
+
+    def _words(self, size: int) -> str:
+        return f"Out of memory allocating {size:,} bytes (allocated so far: {self.total_bytes():,} bytes)."
+
+    def set_limit(self, size: int | None = None, fraction: float | None = None) -> None:
+        """Of the current device; as CuPy's, it is refused at once, with nothing freed before."""
+        self._limits[_thread.device] = int(memGetInfo()[1] * fraction) if fraction is not None else size or 0
+
+    def get_limit(self) -> int:
+        return self._limits.get(_thread.device, 0)
 
     def give_back(self, device: int, size: int) -> None:
         self._used[device] -= size

@@ -57,10 +57,20 @@ def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any, 
 
     ``grid``: the number of blocks (a tuple for more than one dimension).  The GPU is that of ``beside_array``,
     or of the first array among the arguments.
+
+    Raises:
+        TypeError: an argument is an array in host memory.
     """
     kernel = _kernel(cupy(), file, name, REALS[dtype])
     real = dtype.type
     passed = tuple([np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else a for a in args])
+    for position, a in enumerate(args):
+        # CuPy would pass the elements themselves, as it does with structures, and the kernel take them for an address.
+        if type(a) is np.ndarray and a.dtype.names is None:
+            raise TypeError(
+                f"{name}: argument {position} is a NumPy array, {a.dtype} of shape {a.shape}: kernels take arrays on a "
+                "GPU. Move it there with Tensor.cuda() or .to()"
+            )
     if beside_array is None:
         beside_array = next(a for a in args if hasattr(a, "__cuda_array_interface__"))
     with beside(beside_array):

@@ -9,7 +9,7 @@ from minitorch.backend.primitives.activations import log1p_exp
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.activation import logsigmoid
 from minitorch.nn.functional.loss import declare_loss
-from minitorch.nn.functional.reduce import matched, reduction_of, same_shape
+from minitorch.nn.functional.reduce import matched, only_tensors, reduction_of, same_shape
 
 
 def _log_clamped(lib: Any, x: Any) -> Any:
@@ -77,10 +77,11 @@ def _factors(name: str, what: str, input: Tensor, weight: Tensor | None) -> Any:
 
     Raises:
         TypeError: no tensor.
-        RuntimeError, ValueError: it cannot be repeated to the shape of the input.
+        RuntimeError, ValueError: it cannot be repeated to the shape of the input, or lies on another device.
     """
     if weight is None:
         return None
+    only_tensors(name, input=input, weight=weight)
     matched(name, input, weight, what, silent=True)
     return weight._data.astype(input._data.dtype, copy=False)
 

@@ -13,6 +13,7 @@ import numpy as np
 from minitorch.backend import array_module as xp
 from minitorch.backend.primitives import pooling
 from minitorch.core.op import Array, op
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.nn.functional.pointwise import times
 from minitorch.nn.functional.refusals import refuse_dtype, require_tensor
@@ -150,6 +151,7 @@ def _check(input: Tensor, grid: Tensor, mode: str, padding_mode: str) -> None:
         raise RuntimeError(f"grid_sample: expected input to have non-empty spatial dimensions, got shape {x}")
     if mode == "bicubic" and len(x) != 4:
         raise RuntimeError("grid_sample: bicubic interpolation only supports 4D input")
+    refuse_mixed("grid_sample", input._data, grid._data)
     if input._data.dtype != grid._data.dtype:
         raise RuntimeError(f"grid_sample: input is {input.dtype} and grid {grid.dtype}: convert one of them with .to()")
     if input._data.dtype.kind != "f":

@@ -51,7 +51,7 @@ _sum_rows.rules(g=lambda h, g_shape: h.expand(g_shape))
 
 
 # PyTorch's graph walks meet the bias first.
-@op("AddmmBackward0")
+@op("AddmmBackward0", public="linear")
 def _linear_with_bias(bias: Array, input: Array, weight: Array):
     out = _affine(input, weight)
     out += bias

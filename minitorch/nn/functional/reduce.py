@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.core.dtype import of_numpy
+from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor
 from minitorch.nn.functional.refusals import require_tensor
 
@@ -70,9 +71,12 @@ def weighted_mean(name: str, values: Tensor, weight: Tensor, reduction: str) -> 
 
 
 def only_tensors(name: str, **arguments: Any) -> None:
-    """Raises TypeError if an argument is no tensor."""
+    """Raises TypeError if an argument is no tensor, RuntimeError if they lie on different devices."""
     for what, value in arguments.items():
         require_tensor(value, name, what)
+    arrays = [value._data for value in arguments.values() if value._data.ndim]
+    for other in arrays[1:]:
+        refuse_mixed(name, arrays[0], other)
 
 
 def same_shape(name: str, input: Any, target: Any) -> None:
