@@ -120,6 +120,8 @@ when_found.append(_prepare_for_gpus)
 
 def general_call(spec: Spec) -> Callable:
     forward, count, n = spec.forward, len(spec.params), spec.inputs
+    plain = spec.promote is None and spec.kinds is None and spec.check is None and not (spec.takes_list or spec.view)
+    one_result = not spec.multiple
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
@@ -128,13 +130,15 @@ def general_call(spec: Spec) -> Callable:
                 result = call(*args, **kwargs)
                 return result if target is None else into(target, result, spec.name)
             args = spec.bind(args, kwargs)
+        arrays = _plain_arrays(args[:n], spec.optional) if plain else None
         if spec.takes_list:
             inputs = tuple(args[0])
             args = (inputs, *args[1:])
-            arrays: Sequence[Any] = (spec.arrays(inputs),)
+            arrays = (spec.arrays(inputs),)
         else:
             inputs = args[:n]
-            arrays = spec.arrays(inputs)
+            if arrays is None:
+                arrays = spec.arrays(inputs)
         try:
             result = quietly().run(forward, *arrays, *args[n:])
         except (TypeError, ValueError) as error:
@@ -143,7 +147,7 @@ def general_call(spec: Spec) -> Callable:
         extra = None
         if spec.aux:
             result, extra = result
-        out: Any = tuple(map(wrap, result)) if spec.multiple else wrap(result)
+        out: Any = wrap(result) if one_result else tuple(map(wrap, result))
         if state.enabled and spec.rules:
             _record(spec, args, inputs, out, extra)
         if spec.view:
@@ -151,6 +155,20 @@ def general_call(spec: Spec) -> Callable:
         return (out, extra) if spec.aux else out
 
     return call
+
+
+def _plain_arrays(inputs: Sequence[Any], optional: Sequence[bool]) -> list | None:
+    """NumPy's arrays of tensors (``None`` where there may be none), or ``None`` if something else is among them."""
+    arrays = []
+    for x, may_be_none in zip(inputs, optional):
+        if x is not None or not may_be_none:
+            if not isinstance(x, Tensor):
+                return None
+            x = x._data
+            if type(x) is not _ndarray:
+                return None
+        arrays.append(x)
+    return arrays
 
 
 def view_call(spec: Spec) -> Callable:

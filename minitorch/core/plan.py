@@ -141,10 +141,10 @@ class Plan:
                 return lambda node, g: (*before, rule(g, array_of_result(node, node.saved[0])), *after)
             if self.kinds == (TENSOR,):
                 return lambda node, g: (*before, rule(g, array_of_input(node, node.saved[0])), *after)
-        unpack = [{TENSOR: array_of_input, OUT: array_of_result}.get(kind, lambda node, x: x) for kind in self.kinds]
+        unpack = [{TENSOR: array_of_input, OUT: array_of_result}.get(kind) for kind in self.kinds]
 
         def quick(node: OpNode, g: Any) -> list:
-            values = [get(node, value) for get, value in zip(unpack, node.saved)]
+            values = [value if get is None else get(node, value) for get, value in zip(unpack, node.saved)]
             grads: list[Any] = [None] * len(node.edges)
             for index, rule, wanted in rules:
                 grads[index] = rule(g, *[values[k] for k in wanted])

@@ -48,13 +48,11 @@ class PerParameter(Optimizer):
                 if not params:
                     continue
                 options = _plain(group)
-                with steps_together(params[0]._data):
-                    for param in params:
-                        state = self.state.get(param)
-                        if not state:
-                            state = self._start(param, options)
+                with steps_together(params[0][0]._data):
+                    for param, held in params:
+                        state = held or self._start(param, options)
                         self._update(param._data, param._grad._data, state, options)
-                        if state:
+                        if state and state is not held:
                             self.state[param] = state
                         bump_version(param)
         return loss
@@ -74,9 +72,10 @@ class PerParameter(Optimizer):
         """One step of one parameter: arrays, changed in place."""
         raise NotImplementedError
 
-    def _ready(self, group: dict[str, Any]) -> list[Any]:
-        """The parameters that have a gradient, each looked at before the first is changed."""
+    def _ready(self, group: dict[str, Any]) -> list[tuple[Any, Any]]:
+        """The parameters that have a gradient, with their states, each looked at before the first is changed."""
         ready = []
+        states, buffers = self.state, self._buffers(group)
         for index, param in enumerate(group["params"]):
             grad = param._grad
             if grad is None:
@@ -88,9 +87,9 @@ class PerParameter(Optimizer):
                     f"{grad.device}, the parameter is {param.dtype} of shape {list(param.shape)} on {param.device}; "
                     "call zero_grad() after changing a parameter's data"
                 )
-            state = self.state.get(param)
+            state = states.get(param)
             if state:
-                for name in self._buffers(group):
+                for name in buffers:
                     held = state.get(name)
                     if held is not None and (held._data.shape != data.shape or type(held._data) is not type(data)):
                         raise RuntimeError(
@@ -99,7 +98,7 @@ class PerParameter(Optimizer):
                             "state saved for another model?"
                         )
             refuse_shared_elements(data, f"{type(self).__name__}.step")
-            ready.append(param)
+            ready.append((param, state))
         return ready
 
     def _where(self, index: int, group: dict[str, Any]) -> str:

@@ -106,7 +106,7 @@ def conv_weight_grad(
     totals = np.empty((number, *shapes.matrices), x.dtype)
     runs = shapes.forward
     source, gradient = _memory(x).reshape(shapes.x), _memory(gy).reshape(shapes.y)
-    correlate_weights(len(x), number, source, gradient, *runs.layout, totals, runs.size)
+    correlate_weights(len(x), number, source, gradient, *runs[:3], totals)
     return _sum(totals).reshape(w_shape)
 
 
@@ -121,9 +121,9 @@ def _sum(totals: Any) -> Any:
 def _correlate(
     source: np.ndarray, shapes: Layer, runs: Runs, weights: np.ndarray, bias: np.ndarray, result: np.ndarray
 ) -> None:
-    images, matrices = len(source), _memory(weights).reshape(shapes.groups, -1, len(runs.layout[5]))
+    images, matrices = len(source), _memory(weights).reshape(shapes.groups, -1, len(runs.offsets))
     number = parts(images, shapes.least)
-    correlate(images, number, source, *runs.layout, matrices, bias, result, runs.start, runs.step, runs.size)
+    correlate(images, number, source, *runs[:3], matrices, bias, result)
 
 
 def _by_images(function: Any, sources: tuple, result: Any, shapes: Layer, *arguments: Any) -> Any:

@@ -120,16 +120,23 @@ def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, en
             target[to + o * pitch + whole + i] = end[o * _ROOM + i]
 
 
+@kernel
+def _unpacked(numbers):
+    """What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count."""
+    a = numbers
+    lo, split, padded, stride = (a[0], a[1]), (a[2], a[3]), (a[4], a[5], a[6]), a[7]
+    return lo, split, padded, stride, (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
+
+
 @shared
-def correlate(
-    first, last, source, lo, split, padded, shifts, stride, offsets, weights, bias, result, start, step, count
-):
+def correlate(first, last, source, numbers, shifts, offsets, weights, bias, result):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
     Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
     ``t`` of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
     image, laid out as :func:`_fill` does.
     """
+    lo, split, padded, stride, start, step, count = _unpacked(numbers)
     groups, per_group, taps = weights.shape
     channels = source.shape[1]
     plane = padded[0] * padded[1] * padded[2]
@@ -180,9 +187,10 @@ def correlate(
 
 
 @shared
-def correlate_weights(first, last, source, gy, lo, split, padded, shifts, stride, offsets, totals, count):
+def correlate_weights(first, last, source, gy, numbers, shifts, offsets, totals):
     """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times
     each gradient."""
+    lo, split, padded, stride, _, _, count = _unpacked(numbers)
     parts, groups, per_group, taps = totals.shape
     total = totals[(first * parts + source.shape[0] - 1) // source.shape[0]]
     channels = source.shape[1]

@@ -23,14 +23,14 @@ _WORTH_A_THREAD = 300_000
 class Runs(NamedTuple):
     """What :func:`.conv_kernels.correlate` needs beside arrays, and which of the kernel's taps take part."""
 
-    #: padding in front, of depth and height; phases of depth and height; depth and height of a phase, and the number of
-    #: outputs in a row; the pixel where each copy of a row begins; the stride along a row; the offsets of the taps of all
-    #: channels of a group
-    layout: tuple[Ints, Ints, Ints, np.ndarray, int, np.ndarray]
+    #: 17 numbers: padding in front, of depth and height; phases of depth and height; depth and height of a phase, and
+    #: the number of outputs in a row; the stride along a row; then start, step and number of outputs in each dimension
+    numbers: np.ndarray
+    #: the pixel where each copy of a row begins
+    shifts: np.ndarray
+    #: of the taps of all channels of a group
+    offsets: np.ndarray
     taps: np.ndarray | None  # numbers of the taps, None for all
-    start: Ints
-    step: Ints
-    size: Ints  # outputs in each dimension
 
 
 def _three(values: Any, fill: Any) -> tuple[Any, ...]:
@@ -61,8 +61,8 @@ def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padd
     (lo_d, _), (lo_h, _), (lo_w, _) = padding
     shifts = np.arange(kernel[2], dtype=np.int64) * dilation[2] - lo_w
     offsets = _offsets(channels, kernel[2], stride[:2], padded, places)
-    layout = (lo_d, lo_h), stride[:2], padded, shifts, stride[2], offsets
-    return Runs(layout, None, (0, 0, 0), (1, 1, 1), out)
+    numbers = lo_d, lo_h, *stride[:2], *padded, stride[2], 0, 0, 0, 1, 1, 1, *out
+    return Runs(np.array(numbers), shifts, offsets, None)
 
 
 def _backward_runs(
@@ -100,10 +100,9 @@ def _backward_runs(
         numbers = [(i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])]
         every = numbers == list(range(kernel[0] * kernel[1] * kernel[2]))
         offsets = _offsets(outputs, len(shifts), (1, 1), padded, places)
-        before = combination[0][2], combination[1][2]
-        start = tuple([o[3] for o in combination])
-        layout = before, (1, 1), padded, shifts, 1, offsets
-        runs.append(Runs(layout, None if every else np.array(numbers), start, stride, counts))
+        start = [o[3] for o in combination]
+        layout = combination[0][2], combination[1][2], 1, 1, *padded, 1, *start, *stride, *counts
+        runs.append(Runs(np.array(layout), shifts, offsets, None if every else np.array(numbers)))
     return tuple(runs), complete
 
 
