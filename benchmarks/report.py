@@ -100,13 +100,13 @@ def markdown(about: dict[str, Any], results: list[dict[str, Any]], subject: str)
     return "\n".join(lines)
 
 
-def rewrite(path: Path, table: str) -> None:
+def rewrite(path: Path, table: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Put ``table`` between the marks in the file at ``path``; everything else stays as it is."""
     text = path.read_text(encoding="utf-8")
-    begin, end = text.find(BEGIN), text.find(END)
+    begin, end = map(text.find, marks)
     if begin < 0 or end < begin:
-        raise ValueError(f"{path} has no {BEGIN} ... {END} to write the table into")
-    path.write_text(text[: begin + len(BEGIN)] + "\n" + table + "\n" + text[end:], encoding="utf-8")
+        raise ValueError(f"{path} has no {' ... '.join(marks)} to write the table into")
+    path.write_text(text[: begin + len(marks[0])] + "\n" + table + "\n" + text[end:], encoding="utf-8")
 
 
 def chart(path: Path, about: dict[str, Any], results: list[dict[str, Any]], subject: str) -> None:

@@ -1,69 +1,31 @@
-"""What a training step asks of a GPU: kernels started, copies, waits.  Counted by the stand-in for CuPy."""
+"""What a training step asks of a GPU: kernels, bytes moved, copies, waits.  Counted by the stand-in for CuPy."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import cupy_stand_in
 import numpy as np
 import pytest
-from cupy_stand_in import counted, raw
+from cupy_stand_in import counted, counting, raw
 
 import minitorch
+from benchmarks import pytorch_launches, roofline
+from benchmarks.workloads.models import lenet
 
 pytestmark = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
 
-BATCH = 8
+BATCH = 4
 #: of the library's own; see test_fewer_launches_than_pytorch
 LAUNCHES = 45
-#: kernels that PyTorch 2 starts on CUDA for one call of an op, with cuDNN, whose own choice of algorithms may add some;
-#: views and ops made of others start none.  Counted from its sources' dispatch: a convolution adds its bias apart,
-#: cross-entropy is log-softmax and the choice of an entry.
-PYTORCH_KERNELS = {
-    "aten::mkldnn_convolution": 2,
-    "aten::thnn_conv2d": 2,
-    "aten::_slow_conv2d_forward": 2,
-    "aten::clamp_min": 1,
-    "aten::relu": 0,
-    "aten::max_pool2d_with_indices": 1,
-    "aten::addmm": 1,
-    "aten::mm": 1,
-    "aten::_log_softmax": 1,
-    "aten::nll_loss_forward": 1,
-    "aten::nll_loss_backward": 1,
-    "aten::_log_softmax_backward_data": 1,
-    "aten::threshold_backward": 1,
-    "aten::max_pool2d_with_indices_backward": 1,
-    "aten::convolution_backward": 2,  # weight and bias; the input's gradient is added below
-    "aten::sum": 1,
-    "aten::zero_": 1,
-    "aten::ones_like": 1,
-}
-
-
-def lenet(torch: Any) -> Any:
-    nn = torch.nn
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
+#: bytes moved, as a multiple of the least that ops which are not fused can do with
+TRAFFIC = 1.3
 
 
 def step_of(torch: Any, device: str) -> Any:
-    torch.manual_seed(0)
-    net, criterion = lenet(torch).to(device), torch.nn.CrossEntropyLoss()
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
-    rng = np.random.default_rng(0)
-    images = torch.from_numpy(rng.random((BATCH, 1, 28, 28), np.float32))
-    labels = torch.from_numpy(rng.integers(0, 10, BATCH))
-
-    def step() -> Any:
-        x, y = images.to(device), labels.to(device)
-        optimizer.zero_grad()
-        loss = criterion(net(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss
-
+    """LeNet's training step on 3x32x32 images by SGD with momentum, after two steps."""
+    step = roofline.training_step(torch, lenet, BATCH, device)
     step()
     step()
     return step
@@ -118,19 +80,107 @@ def test_a_wrong_label_is_reported_at_once_if_asked(
         )
 
 
-def test_fewer_launches_than_pytorch(stand_in: Any, cpu_default: None) -> None:
-    """PyTorch's step is traced on the CPU; its ops are the same on CUDA, where each starts so many kernels."""
-    torch = pytest.importorskip("torch")
-    step = step_of(torch, "cpu")
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+@pytest.mark.parametrize("batch", [4, 64, 256])
+def test_bytes_moved(cpu_default: None, batch: int) -> None:
+    launches = roofline.count(lenet, batch)
+    moved = sum(launch.moved for launch in launches)
+    op_by_op, unavoidable = roofline.least_bytes(batch)
+    assert unavoidable < op_by_op <= moved <= TRAFFIC * op_by_op, [(launch.name, launch.moved) for launch in launches]
+
+
+def test_kernels_that_are_not_run_count_the_same(stand_in: Any, cpu_default: None) -> None:
+    step = step_of(minitorch, "cuda")
+    with counted() as counts:
         step()
-    calls = {event.key: event.count for event in profile.key_averages()}
-    theirs = sum(PYTORCH_KERNELS.get(name, 0) * count for name, count in calls.items())
-    theirs += 1  # the second convolution's input needs a gradient
-    # On the CPU the optimizer goes through the parameters; on CUDA it does all at once, in three steps.
-    theirs += 3
-    assert theirs >= 35, calls
+    assert counts.each == roofline.count(lenet, BATCH)
+    assert sum(launch.times for launch in counts.each) == counts.launches
+
+
+def test_least_bytes() -> None:
+    """Against the network itself: the arrays that its layers take and give."""
+    net, batch = lenet(minitorch).cpu(), 3
+    relu, pool = minitorch.relu, net.pool
+    moved = 0
+
+    def layer(module: Any, x: Any, gradients: int = 2) -> Any:
+        nonlocal moved
+        y = module(x)
+        weight, bias = module.weight.nbytes, module.bias.nbytes
+        moved += x.nbytes + weight + bias + y.nbytes  # forward
+        moved += y.nbytes + x.nbytes + weight + bias  # gradients of weight and bias
+        moved += weight + x.nbytes if gradients == 2 else 0  # of the input
+        moved += 5 * (weight + bias)  # the optimizer
+        moved += 5 * y.nbytes if y.shape[1] != 10 else 0  # ReLU: in, out; gradient, out, gradient
+        return relu(y)
+
+    def pooled(x: Any) -> Any:
+        nonlocal moved
+        y = pool(x)
+        moved += 2 * (x.nbytes + y.nbytes + y.numel())
+        return y
+
+    x = minitorch.zeros(batch, 3, 32, 32, device="cpu")
+    with minitorch.no_grad():
+        y = pooled(layer(net.conv2, pooled(layer(net.conv1, x, 1))))
+        y = layer(net.fc3, layer(net.fc2, layer(net.fc1, y.flatten(1))))
+    labels, log_sums = batch * 8, batch * 4
+    moved += y.nbytes + labels + log_sums + 4  # cross-entropy
+    moved += 4 + (4 + y.nbytes + labels + log_sums + y.nbytes)  # its gradient, from that of the loss
+    weights = sum(p.nbytes for p in net.parameters())
+    assert roofline.least_bytes(batch) == (moved, x.nbytes + labels + 4 * weights + 4)
+
+
+def test_fewer_launches_than_pytorch(stand_in: Any, cpu_default: None) -> None:
+    pytest.importorskip("torch")
+    calls = pytorch_launches.calls(BATCH)
+    assert calls["aten::convolution"] == 2 and calls["aten::addmm"] == 3 and calls["aten::convolution_backward"] == 2
+    theirs = pytorch_launches.launches(calls)
+    assert 40 <= theirs <= 50, calls
     mine = step_of(minitorch, "cuda")
     with counted() as counts:
         mine()
     assert counts.launches < theirs
+
+
+# ---- the command that writes these figures into the docs
+
+
+def test_estimates() -> None:
+    card = roofline.Card("a card", bandwidth=1e6, peak=1e9)
+    moves, computes = counting.Launch("moves", 1, 6, 4, 5), counting.Launch("computes", 2, 0, 8, 40_000)
+    work, step = roofline.estimate([moves, computes], card, launch_seconds=15e-6)
+    assert work == pytest.approx(10e-6 + 2 * 20e-6)
+    assert step == pytest.approx(15e-6 + 15e-6 + 2 * 20e-6)  # the second is started when the first has long ended
+    assert roofline.Estimate(work, step).waiting == pytest.approx(2 / 7)
+
+
+def test_the_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Any, no_cupy: None, capsys: Any) -> None:
+    page = tmp_path / "cuda.md"
+    page.write_text("before\n" + "\n".join(roofline.MARKS) + "\nafter\n")
+    monkeypatch.setattr(roofline, "DOCS", page)
+    monkeypatch.setattr(roofline, "ROOT", tmp_path.parent)
+    monkeypatch.setattr(roofline, "STEPS", roofline.STEPS[:1])
+    monkeypatch.setattr(roofline, "count", lambda net, batch: [counting.Launch("add", 1, 2 << 20, 1 << 20, 7)])
+    assert roofline.main(["--docs"]) == 0
+    printed = capsys.readouterr()
+    assert "Nothing is timed: device 'cuda' is not available" in printed.err
+    head, _, row = printed.out.splitlines()
+    assert row.startswith("| LeNet, batch 4 | 1 | 3.0 MiB |") and "measured" not in head
+    assert page.read_text() == f"before\n{roofline.MARKS[0]}\n{printed.out}{roofline.MARKS[1]}\nafter\n"
+    assert roofline.main(["--each", "LeNet, batch 4"]) == 0
+    assert capsys.readouterr().out.split()[:4] == ["add", "1", "2,097,152", "read"]
+    with pytest.raises(SystemExit):
+        roofline.main(["--each", "LeNet, batch 5"])
+
+
+def test_a_gpu_is_timed(stand_in: Any, cpu_default: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roofline, "STEPS", roofline.STEPS[:1])
+    monkeypatch.setitem(cupy_stand_in.machine, "runs_kernels", False)
+    head, _, row = roofline.table(5e-6, measured=True).splitlines()
+    assert head.endswith("| measured on Stand-in |") and row.endswith(" µs |")
+
+
+def test_docs_have_the_table() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "cuda.md").read_text(encoding="utf-8")
+    begin, end = map(text.index, roofline.MARKS)
+    assert all(f"| {title} |" in text[begin:end] for title, _, _ in roofline.STEPS)
