@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cupy_stand_in import counted
 
+import minitorch
 from minitorch.backend import primitives
 from minitorch.backend.cuda import launching, teams
 from minitorch.backend.primitives import normalization
@@ -229,3 +230,32 @@ def test_normalisation_leaves_what_it_cannot_take(stand_in: Any) -> None:
         for a, b in zip(found, expected):
             np.testing.assert_allclose(a.get(), b, rtol=1e-3, atol=1e-3)
         assert slopes[0].shape == shape
+
+
+# ---- what functions on tensors start
+
+LAUNCHES = {
+    # forward, backward: the kernels; parts of the gradients of weight and bias are joined by one more
+    "batch norm": (lambda F, x, w, b: F.batch_norm(x, w.detach() * 0, b.detach() * 0 + 1, w, b, True), 3 + 3, 2),
+    "batch norm, evaluation": (lambda F, x, w, b: F.batch_norm(x, w.detach(), b.detach() ** 2, w, b), 1 + 1, 7),
+    "layer norm": (lambda F, x, w, b: F.layer_norm(x, (8,), w, b), 1, 2),
+    "root mean square norm": (lambda F, x, w, b: F.rms_norm(x, (8,), w), 1, 2),
+    "group norm": (lambda F, x, w, b: F.group_norm(x, 2, w, b), 1, 2),
+    "instance norm": (lambda F, x, w, b: F.instance_norm(x, weight=w, bias=b), 1, 2),
+    "softmax": (lambda F, x, w, b: F.softmax(x, -1), 1, 1),
+    "log-softmax over channels": (lambda F, x, w, b: F.log_softmax(x, 1), 1, 1),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_launches(stand_in: Any, name: str) -> None:
+    function, forward, backward = LAUNCHES[name]
+    x, w, b, g = (minitorch.rand(*shape, device="cuda") for shape in ((4, 8, 8), (8,), (8,), (4, 8, 8)))
+    inputs = [tensor.requires_grad_() for tensor in (x, w, b)]
+    with counted() as counts:
+        out = function(minitorch.nn.functional, *inputs)
+    assert (counts.launches, counts.syncs, counts.uploads) == (forward, 0, 0), counts.by_name
+    with counted() as counts:
+        minitorch.autograd.grad(out, inputs, g, allow_unused=True)
+    assert (counts.launches, counts.syncs, counts.uploads) == (backward, 0, 0), counts.by_name
