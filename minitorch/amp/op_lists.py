@@ -17,7 +17,7 @@ LOWER, FLOAT32, WIDEST, MIXED, REFUSED, OFF = "lower", "float32", "widest", "mix
 _CONVOLUTIONS = "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution transposed"
 _PRODUCTS = (
     "linear matmul __matmul__ __rmatmul__ mm bmm addmm baddbmm addbmm einsum chain_matmul multi_dot vecdot prelu "
-    "scaled_dot_product_attention"
+    "scaled_dot_product_attention attention"
 )
 _RECURRENT = "layers step"
 _LOSSES = (
@@ -58,6 +58,7 @@ _ENGINE = ("backward", "grad")
 
 _PLACES = ("", ".nn.functional", ".linalg")
 _INNER = {
+    "attention": ("attention",),
     "conv": ("convolution",),
     "conv_transpose": ("transposed",),
     "recurrent": ("layers", "step"),

@@ -29,6 +29,7 @@ _PUBLIC = (
 #: in nn.functional, and called by layers alone
 _INNER = {
     "adaptive_pooling": ("adaptive_avg_pool", "adaptive_max_pool"),
+    "attention": ("attention",),
     "conv": ("convolution",),
     "conv_transpose": ("transposed",),
     "pooling": ("avg_pool", "lp_pool", "max_pool"),
@@ -48,7 +49,7 @@ _FIRST_DECIDES = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rm
 #: products take operands of one dtype
 _ONE_DTYPE = {
     *("linear", "bilinear", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "mv", "dot", "addmm", "addmv", "addr"),
-    *("baddbmm", "addbmm", "scaled_dot_product_attention", "convolution", "transposed", "layers", "step"),
+    *("baddbmm", "addbmm", "scaled_dot_product_attention", "attention", "convolution", "transposed", "layers", "step"),
     *(f"{kind}{dims}d" for kind in ("conv", "conv_transpose") for dims in (1, 2, 3)),
 }
 #: numbers beside a tensor are rounded to its dtype before they are compared with it, as in ``x == 1.1``

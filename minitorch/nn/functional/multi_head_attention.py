@@ -85,7 +85,7 @@ def _additive(mask: Tensor, dtype: Any) -> Tensor:
 
 def _check_mask(name: str, mask: Tensor, shapes: tuple[tuple[int, ...], ...], error: type[Exception]) -> None:
     require_tensor(mask, _NAME, name)
-    if mask._data.dtype.kind not in "bf":
+    if mask._data.dtype.kind not in "bfV":
         raise AssertionError(f"{_NAME}: only bool and floating types of {name} are supported, got {mask.dtype}")
     if mask._data.shape not in shapes:
         wanted = " or ".join(str(shape) for shape in shapes)
