@@ -115,7 +115,10 @@ def _sum_adaptive(xp: Any, x: Any, sizes: Ints) -> Any:
 
 
 def _counts(xp: Any, spatial: Ints, output_size: Ints, dtype: Any) -> Any:
+    """How many elements each window has; a number if all have as many: nothing needs to go to a GPU then."""
     total = np.ones(())
     for n, m in zip(spatial, output_size):
         total = total[..., None] * adaptive_windows(n, m)[1]
+    if total.size and (total == total.flat[0]).all():
+        return float(total.flat[0])
     return xp.asarray(total.astype(dtype))
