@@ -40,7 +40,7 @@ def _weights(scores: Array, scale, mask, hidden):
 
 
 # Where a place is hidden its weight is zero, and so is its gradient.
-_weights.rules(scores=lambda g, out, scale: _softmax_grad(g, out, -1) * scale)
+_weights.rules(scores=lambda g, out, scale: _softmax_grad(g, out, out.ndim - 1) * scale)
 
 
 def _hidden(lib: Any, attn_mask: Any, is_causal: bool, rows: int, columns: int) -> Any:
