@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minitorch.backend.cpu import winograd
 from minitorch.backend.cpu.conv_choice import PRODUCTS, WINOGRAD
-from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights
+from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
 from minitorch.backend.cpu.conv_runs import Layer, Runs, layer
 from minitorch.backend.cpu.threads import parts, share
 from minitorch.backend.primitives import conv as primitive
 from minitorch.backend.primitives.conv_geometry import Ints, Pads
 
+# Elements to be summed that are worth another thread, and places of an output below which there is no loop for them.
+_LEAST, _SHORTEST = 1 << 15, 8
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -108,6 +111,16 @@ def conv_weight_grad(
     source, gradient = _memory(x).reshape(shapes.x), _memory(gy).reshape(shapes.y)
     correlate_weights(len(x), number, source, gradient, *runs[:3], totals)
     return _sum(totals).reshape(w_shape)
+
+
+def conv_bias_grad(gy: np.ndarray) -> Any:
+    dtype, (images, outputs, *out) = gy.dtype, gy.shape
+    size = math.prod(out)
+    if (dtype is not _float32 and dtype != _float64) or not gy.size or size < _SHORTEST:
+        return NotImplemented  # NumPy's sums over the images are as fast as a loop over short runs
+    total = np.empty(outputs, dtype)
+    sum_places(outputs, parts(outputs, _LEAST // (images * size)), _memory(gy).reshape(images, outputs, size), total)
+    return total
 
 
 def _sum(totals: Any) -> Any:

@@ -10,6 +10,8 @@ innermost loops.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from minitorch.backend.cpu.compiling import kernel
@@ -237,3 +239,20 @@ def correlate_weights(first, last, source, gy, numbers, shifts, offsets, totals)
                 for i in range(1, lanes):
                     weight += sums[at + i]
                 total[group, o, t] = weight
+
+
+@functools.partial(kernel, reorder=True)
+def _sum(run):
+    total = run.dtype.type(0)
+    for i in range(run.size):
+        total += run[i]
+    return total
+
+
+@shared
+def sum_places(first, last, gy, total):
+    """``total[o]`` for the outputs ``first`` to ``last``: the sum over images and places of ``gy`` (N, O, S)."""
+    for o in range(first, last):
+        total[o] = 0
+        for number in range(gy.shape[0]):
+            total[o] += _sum(gy[number, o])

@@ -156,7 +156,7 @@ def _hand_out(box, function, arguments, count, parts, one):
     # The arguments lie on this stack: whoever has begun a part must end it before the function returns.
     while _load(box, _DONE) < parts:
         one = _idle(one)
-        turn += 1
+        turn += 1 if one < 2.0 else 2  # what nobody looks at would not be computed
         if turn > TURNS:
             _nap(_NAP)
     return (LATE if turn > TURNS + _MANY_NAPS else 0) | (FAILED if _load(box, _FAILED) else 0)

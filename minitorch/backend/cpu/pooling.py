@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.cpu.pooling_kernels import max_backward, max_forward_2x2
+from minitorch.backend.cpu.pooling_kernels import max_backward, max_backward_2x2, max_forward_2x2
 from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.conv_geometry import Ints, Pads
 from minitorch.backend.primitives.pool_geometry import pool_output_shape
@@ -41,6 +41,11 @@ def _suits(array: np.ndarray, kernel: Ints) -> bool:
     return (array.dtype == np.float32 or array.dtype == np.float64) and array.size > 0 and math.prod(kernel) <= 256
 
 
+def _side_by_side(kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> bool:
+    """Whether windows are of 2x2, each beside the other."""
+    return kernel == stride == (2, 2) and dilation == (1, 1) and tuple(padding) == _NO_PADDING
+
+
 def max_pool_forward(
     x: np.ndarray,
     kernel: Ints,
@@ -51,7 +56,7 @@ def max_pool_forward(
     indices: str | None = "flat",
 ) -> Any:
     kernel, stride, dilation = tuple(kernel), tuple(stride), tuple(dilation)
-    if not (kernel == stride == (2, 2) and dilation == (1, 1) and _suits(x, kernel) and tuple(padding) == _NO_PADDING):
+    if not (_side_by_side(kernel, stride, padding, dilation) and _suits(x, kernel)):
         return NotImplemented  # passes over whole planes are as fast as loops with the general bounds
     leading, (height, width) = x.shape[:-2], x.shape[-2:]
     if (ceil_mode and (height % 2 or width % 2)) or min(height, width) < 2:
@@ -81,9 +86,18 @@ def max_pool_backward(
         return NotImplemented
     dims = len(kernel)
     assert stride is not None and padding is not None and dilation is not None
+    shape = (*gy.shape[:-dims], *input_spatial)
+    rows, columns = gy.shape[-2:]
+    whole = shape[-2] - 2 * rows in (0, 1) and shape[-1] - 2 * columns in (0, 1)  # else some windows reach beyond
+    if whole and _side_by_side(tuple(kernel), tuple(stride), padding, tuple(dilation)):
+        planes = math.prod(gy.shape[:-2])
+        source, codes = np.ascontiguousarray(gy).reshape(planes, rows, columns), np.ascontiguousarray(where)
+        gx = np.empty(shape, gy.dtype)
+        number = parts(planes, _LEAST // (shape[-2] * shape[-1]))
+        max_backward_2x2(planes, number, source, codes.reshape(source.shape), gx.reshape(planes, *shape[-2:]))
+        return gx
     arguments = (tuple(input_spatial), tuple(kernel), tuple(stride), tuple(padding), tuple(dilation))
     out, *rest = _windows(*arguments, False)
-    shape = (*gy.shape[:-dims], *input_spatial)
     if out[3 - dims :] != gy.shape[-dims:]:
         out, *rest = _windows(*arguments, True)
     source = np.ascontiguousarray(gy).reshape(-1, *out)

@@ -9,7 +9,7 @@ import numpy as np
 from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
 from minitorch.backend.cpu.parts import shared
-from minitorch.backend.cpu.pooling_tiles import max_2x2
+from minitorch.backend.cpu.pooling_tiles import max_2x2, max_2x2_back
 
 
 @kernel
@@ -65,3 +65,34 @@ def max_backward(first, last, gy, codes, gx, kernel, stride, lo, dilation):
                 begin = ((d * stride[0] - lo[0]) * height + h * stride[1] - lo[1]) * width - lo[2]
                 for w in range(columns):
                     target[begin + w * stride[2] + offsets[codes[plane, d, h, w]]] += gy[plane, d, h, w]
+
+
+@shared
+def max_backward_2x2(first, last, gy, codes, gx):
+    """Planes ``first`` to ``last`` of ``gx`` (P, H, W) for windows side by side, as in :func:`max_forward_2x2`."""
+    _, rows, columns = gy.shape
+    _, height, width = gx.shape
+    lanes = VECTOR_BYTES // gy.itemsize
+    slopes, taps, values = gy.reshape(-1), codes.reshape(-1), gx.reshape(-1)
+    room, end = last * rows * columns, last * height * width
+    for plane in range(first, last):
+        for h in range(rows):
+            begin = (plane * rows + h) * columns
+            upper = (plane * height + 2 * h) * width
+            if columns >= lanes:
+                for w in range(0, columns, lanes):
+                    w = min(w, columns - lanes)  # the last vector overlaps the one before
+                    to = upper + 2 * w
+                    max_2x2_back(slopes, taps, begin + w, values, to, to + width)
+            elif begin + lanes <= room and upper + width + 2 * lanes <= end:
+                # What it writes beyond the row is junk that the next rows overwrite.
+                max_2x2_back(slopes, taps, begin, values, upper, upper + width)
+            else:
+                for w in range(columns):
+                    g, code = slopes[begin + w], taps[begin + w]
+                    for tap in range(4):
+                        values[upper + 2 * w + tap // 2 * width + tap % 2] = g if code == tap else 0
+            for w in range(2 * columns, width):  # a last column that no window meets
+                values[upper + w] = values[upper + width + w] = 0
+        for h in range(2 * rows, height):
+            gx[plane, h] = 0

@@ -9,7 +9,13 @@ from minitorch.backend.primitives.adaptive_pooling import (
     adaptive_max_pool_forward,
 )
 from minitorch.backend.primitives.class_loss import class_loss_backward, class_loss_forward
-from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
+from minitorch.backend.primitives.conv import (
+    conv_bias_grad,
+    conv_forward,
+    conv_input_grad,
+    conv_output_shape,
+    conv_weight_grad,
+)
 from minitorch.backend.primitives.index_check import flag_outside
 from minitorch.backend.primitives.pointwise import where_nonzero
 from minitorch.backend.primitives.pooling import (
@@ -49,6 +55,7 @@ __all__ = [
     "avg_pool_forward",
     "class_loss_backward",
     "class_loss_forward",
+    "conv_bias_grad",
     "conv_forward",
     "conv_input_grad",
     "conv_output_shape",

@@ -1,4 +1,4 @@
-"""Convolution over 1, 2 or 3 spatial dimensions: forward, gradient of the input, gradient of the weight.
+"""Convolution over 1, 2 or 3 spatial dimensions: forward, and the gradients of input, weight and bias.
 
 As matrix products over tiles of images whose columns stay in the cache, never over the columns of the whole batch
 (Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks for document processing", with the
@@ -21,7 +21,7 @@ from minitorch.backend.primitives.products import matmul_into
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype, scratch, strided
 
-__all__ = ["conv_forward", "conv_input_grad", "conv_output_shape", "conv_weight_grad"]
+__all__ = ["conv_bias_grad", "conv_forward", "conv_input_grad", "conv_output_shape", "conv_weight_grad"]
 
 
 @primitive
@@ -100,6 +100,13 @@ def conv_weight_grad(
             else:
                 total += part
     return xp.ascontiguousarray(total.swapaxes(1, 2).reshape(shape), x.dtype)  # type: ignore[union-attr]
+
+
+@primitive
+def conv_bias_grad(gy: Any) -> Any:
+    """The gradient of the bias (O,): the sums over images and places of ``gy``."""
+    planes = gy.reshape(*gy.shape[:2], math.prod(gy.shape[2:])).sum(axis=2, dtype=compute_dtype(gy.dtype))
+    return planes.sum(axis=0).astype(gy.dtype, copy=False)
 
 
 def _correlate(xp: Any, g: Geometry, x: Any, matrix: Any, column: Any, y: Any, dtype: Any) -> None:
