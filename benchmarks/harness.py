@@ -3,39 +3,62 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from . import libraries
-from .workloads import Workload
+from .summary import summary
+from .workloads import WORKLOADS, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
 # A thread pool spins for a while after its last job; the next library's turn begins when it has gone to sleep.
 PAUSE = 0.1
+# A library whose turns of a workload have taken so many seconds has shown what it needs, if there were two;
+# after thrice as long one is enough.
+PATIENCE = 4.0
+# Turns of the libraries beside the subject and the first other, of calls and of fresh processes.
+REST_TURNS = {True: 3, False: 2}
 
 
 class Missing(Exception):
-    """The library cannot be imported by its worker."""
+    """The worker cannot import the library, or cannot use the device with it."""
+
+
+def environment(library: str, threads: int) -> dict[str, str]:
+    """The environment variables of a process that runs ``library``."""
+    variables = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONWARNINGS="ignore")
+    variables.update(dict.fromkeys(libraries.THREAD_VARIABLES, str(threads)))
+    return variables | libraries.LIBRARIES[library].environment
 
 
 class WorkerProcess:
     """One library in a process of its own."""
 
-    def __init__(self, library: str, python: str, threads: int, device: str, seconds: float):
+    def __init__(
+        self,
+        library: str,
+        python: str,
+        threads: int,
+        device: str,
+        seconds: float,
+        variables: dict[str, str] | None = None,
+    ):
         self.library = library
-        environment = dict(os.environ, PYTHONUNBUFFERED="1", PYTHONWARNINGS="ignore")
-        environment.update(dict.fromkeys(libraries.THREAD_VARIABLES, str(threads)))
         command = [python, "-m", "benchmarks.worker", "--library", library]
         command += ["--threads", str(threads), "--device", device, "--seconds", str(seconds)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            env=environment(library, threads) | (variables or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             self.hello = self._read()
@@ -53,9 +76,9 @@ class WorkerProcess:
             raise RuntimeError(f"the worker of {self.library} ended with exit code {self.process.wait()}")
         return json.loads(line)
 
-    def turn(self, workload: Workload) -> dict[str, Any]:
+    def ask(self, **message: str) -> dict[str, Any]:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"workload": workload.name}) + "\n")
+        self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
         return self._read()
 
@@ -87,19 +110,22 @@ class Harness:
         pythons: dict[str, str],
         log: Callable[[str], None],
     ):
-        self.subject = subject
-        self.turns = turns
-        self.start: Callable[[str], WorkerProcess] = lambda library: WorkerProcess(
-            library, pythons.get(library, sys.executable), threads, device, seconds
-        )
-        self.workers: dict[str, WorkerProcess] = {}
+        self.subject, self.turns, self.threads = subject, turns, threads
+
+        def start(library: str, threads: int = threads, variables: dict[str, str] | None = None) -> WorkerProcess:
+            return WorkerProcess(library, pythons.get(library, sys.executable), threads, device, seconds, variables)
+
+        self.start = start
+        self.workers: dict[tuple[str, int], WorkerProcess] = {}
+        self.libraries: list[str] = []
         for library in (subject, *(other for other in others if other != subject)):
             try:
-                self.workers[library] = self.start(library)
+                self._worker(library, threads)
+                self.libraries.append(library)
             except Missing as reason:
                 if library == subject:
                     raise
-                log(f"{libraries.TITLES[library]} is left out: {reason}")
+                log(f"{libraries.title(library)} is left out: {reason}")
 
     def __enter__(self) -> Harness:
         return self
@@ -108,30 +134,44 @@ class Harness:
         for worker in self.workers.values():
             worker.close()
 
+    def _worker(self, library: str, threads: int) -> WorkerProcess:
+        if (library, threads) not in self.workers:
+            self.workers[library, threads] = self.start(library, threads)
+        return self.workers[library, threads]
+
     @property
     def hellos(self) -> dict[str, dict[str, Any]]:
-        return {library: worker.hello for library, worker in self.workers.items()}
+        return {library: self.workers[library, self.threads].hello for library in self.libraries}
 
     def _turn(self, library: str, workload: Workload) -> dict[str, Any]:
         time.sleep(PAUSE)
         if workload.kind == "call":
-            return self.workers[library].turn(workload)
-        fresh = self.start(library)
-        try:
-            return fresh.turn(workload)
-        finally:
-            fresh.close()
+            return self._worker(library, workload.threads or self.threads).ask(workload=workload.name)
+        with tempfile.TemporaryDirectory() as empty:
+            cold = {"NUMBA_CACHE_DIR": empty} if workload.kind == "first-cold" else None
+            fresh = self.start(library, variables=cold)
+            try:
+                return fresh.ask(workload=workload.name)
+            finally:
+                fresh.close()
 
     def run(self, workload: Workload) -> dict[str, Any]:
         """All turns of one workload; a library that fails is reported and takes no further turns."""
-        serving = [library for library in self.workers if workload.serves(library)]
+        serving = [library for library in self.libraries if workload.serves(library)]
         turns: dict[str, list[dict[str, Any]]] = {library: [] for library in serving}
+        spent = dict.fromkeys(serving, 0.0)
         errors: dict[str, str] = {}
-        for _ in range(self.turns):
+        if workload.kind in ("first", "memory", "memory-step"):
+            self._turn(self.subject, workload)  # what is to be compiled is, and kept
+        for number in range(self.turns):
             for library in serving:
-                if library in errors:
+                if library in errors or (number and spent[library] > PATIENCE * (3 if number == 1 else 1)):
                     continue
+                if library not in self.libraries[:2] and number >= REST_TURNS[workload.kind == "call"]:
+                    continue
+                start = time.perf_counter()
                 reply = self._turn(library, workload)
+                spent[library] += time.perf_counter() - start
                 if "error" in reply:
                     errors[library] = reply["error"]
                     print(reply["traceback"], file=sys.stderr)
@@ -139,48 +179,19 @@ class Harness:
                     turns[library].append(reply)
         return summary(workload, self.subject, {k: v for k, v in turns.items() if k not in errors}, errors)
 
+    def peak(self) -> float:
+        """Operations a second of a large matrix product: the best that a library with BLAS reaches here."""
+        gemm = WORKLOADS["peak/gemm"]
+        seconds = [
+            self._turn(library, gemm)["value"]
+            for library in self.libraries
+            if libraries.LIBRARIES[library].torch_like
+            for _ in range(2)
+        ]
+        return self.operations(gemm) / min(seconds)
 
-def summary(
-    workload: Workload, subject: str, turns: dict[str, list[dict[str, Any]]], errors: dict[str, str]
-) -> dict[str, Any]:
-    """What the report needs: medians, the ratios other/subject of each turn, and whether the results agree."""
-    result: dict[str, Any] = {
-        "name": workload.name,
-        "title": workload.title,
-        "unit": workload.unit,
-        "headline": workload.headline,
-        "items": workload.items,
-        "libraries": {},
-        "ratios": {},
-        "errors": errors,
-        "disagree": [],
-    }
-    for library, replies in turns.items():
-        values = [reply["value"] for reply in replies]
-        result["libraries"][library] = {
-            "median": statistics.median(values),
-            "turns": values,
-            "check": replies[0].get("check"),
-        }
-    if subject not in turns:
-        return result
-    ours = result["libraries"][subject]
-    for library, theirs in result["libraries"].items():
-        if library == subject:
-            continue
-        ratios = [b / a for a, b in zip(ours["turns"], theirs["turns"])]
-        result["ratios"][library] = {
-            "median": statistics.median(ratios),
-            "min": min(ratios),
-            "max": max(ratios),
-            "turns": ratios,
-        }
-        if ours["check"] and not agree(ours["check"], theirs["check"], workload.rtol):
-            result["disagree"].append(library)
-    return result
-
-
-def agree(ours: list[float], theirs: list[float], rtol: float) -> bool:
-    """Fingerprints agree when they differ by less than ``rtol`` of the norm; not-a-number never agrees."""
-    scale = max(abs(theirs[0]), 1e-12)
-    return all(math.isfinite(a) and abs(a - b) <= rtol * scale for a, b in zip(ours, theirs))
+    def operations(self, workload: Workload) -> int:
+        """Multiplications and additions of convolutions and matrix products in one call, by their definition."""
+        if workload.unit != "s" or workload.kind != "call":
+            return 0
+        return self.workers["minitorch", self.threads].ask(count=workload.name).get("operations", 0)

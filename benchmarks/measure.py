@@ -13,14 +13,15 @@ SAMPLE_SHARE = 0.1  # a sample takes at least this share of the whole turn, so t
 class Timer:
     """Times ``call`` again and again; the calibration is kept between turns.
 
-    ``synchronize`` waits for work still under way on the device and is part of what is timed.
+    ``synchronize`` waits for work still under way on the device and is part of what is timed.  ``slow`` calls take
+    longer than a whole turn and are neither warmed up nor counted out.
     """
 
-    def __init__(self, call: Callable[[], object], synchronize: Callable[[], None], seconds: float):
+    def __init__(self, call: Callable[[], object], synchronize: Callable[[], None], seconds: float, slow: bool = False):
         self.call = call
         self.synchronize = synchronize
         self.seconds = seconds
-        self.calls_per_sample = self._calibrate()
+        self.calls_per_sample = 1 if slow else self._calibrate()
 
     def _sample(self, calls: int) -> float:
         call = self.call
@@ -43,10 +44,13 @@ class Timer:
             calls = min(calls * 10, max(calls + 1, int(calls * 1.2 * wanted / max(took, 1e-9))))
 
     def turn(self) -> dict[str, float]:
-        """One turn: about ``seconds`` of samples, three at the least.  ``value`` is the median in seconds per call."""
+        """One turn: about ``seconds`` of samples, three at the least if they do not take much longer than that.
+
+        ``value`` is the median in seconds per call.
+        """
         samples: list[float] = []
         start = time.perf_counter()
-        while len(samples) < 3 or time.perf_counter() - start < self.seconds:
+        while (took := time.perf_counter() - start) < self.seconds or (len(samples) < 3 and took < 2 * self.seconds):
             samples.append(self._sample(self.calls_per_sample) / self.calls_per_sample)
         return {
             "value": statistics.median(samples),

@@ -1,4 +1,4 @@
-"""What a run leaves behind: lines on the screen, JSON, a Markdown table, a chart."""
+"""What a run leaves behind: lines on the screen, JSON, a Markdown table.  The chart is :mod:`.chart`'s."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from .libraries import TITLES
+from .libraries import LIBRARIES, title
+from .summary import ratio as ratio_of
 
-BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+MARKS = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 
 
 def quantity(value: float, unit: str) -> str:
@@ -33,13 +34,24 @@ def line(result: dict[str, Any], subject: str) -> str:
     """One workload on the screen."""
     parts = [f"{result['name']:<38}"]
     for library, entry in result["libraries"].items():
-        parts.append(f"{TITLES[library]} {quantity(entry['median'], result['unit']):>9}")
+        parts.append(f"{title(library)} {quantity(entry['median'], result['unit']):>9}")
         if library in result["ratios"]:
             parts.append(f"= {ratio(result['ratios'][library])}")
         if library in result["disagree"]:
             parts.append("RESULTS DIFFER")
-    parts += [f"{TITLES[library]} FAILED: {error}" for library, error in result["errors"].items()]
+    if result.get("share"):
+        parts.append(f"{result['share']:.0%} of the GEMM peak")
+    parts += [f"{title(library)} FAILED: {error}" for library, error in result["errors"].items()]
     return "  ".join(parts)
+
+
+def more_memory(results: list[dict[str, Any]], subject: str, other: str) -> list[str]:
+    """The workloads whose peak memory is above the other library's."""
+    return [
+        f"{r['name']} ({r['ratios'][other]['median']:.2f}x)"
+        for r in results
+        if r["unit"] == "MiB" and other in r["ratios"] and r["ratios"][other]["median"] < 1
+    ]
 
 
 def processor() -> str:
@@ -71,81 +83,74 @@ def write_json(path: Path, about: dict[str, Any], results: list[dict[str, Any]])
     aside.replace(path)
 
 
-def markdown(about: dict[str, Any], results: list[dict[str, Any]], subject: str) -> str:
-    """The table for README: headline rows, other libraries' times beside ours."""
-    libraries = [library for library in about["libraries"] if library != subject]
+def _cell(result: dict[str, Any], library: str, reference: str) -> str:
+    """The library's time, and how many of ours it is; of our own variant, how many of it the reference takes."""
+    entry = result["libraries"].get(library)
+    if entry is None:
+        return "–"
+    time = quantity(entry["median"], result["unit"])
+    if not LIBRARIES[library].torch_like:
+        return f"{time}, {result['ratios'][library]['median']:.1f}x"
+    if reference not in result["libraries"]:
+        return time
+    against = ratio_of(result["libraries"][reference]["turns"], entry["turns"])["median"]
+    return f"{time} ({title(reference)} {against:.2f}x)"
+
+
+def markdown(about: dict[str, Any], results: list[dict[str, Any]], subject: str, chart: str = "") -> str:
+    """The table for README: headline rows; of the first other library the times and the ratios, of the rest both in
+    one."""
+    reference, *rest = [library for library in about["libraries"] if library != subject] or [""]
     rows = [result for result in results if result["headline"] and subject in result["libraries"]]
-    columns = [TITLES[subject]]
-    for library in libraries:
-        columns += [TITLES[library], f"{TITLES[library]} / {TITLES[subject]}"]
-    lines = [
-        "| | " + " | ".join(columns) + " |",
-        "|---|" + "---:|" * len(columns),
-    ]
+    shares = any(row.get("share") for row in rows)
+    columns = [title(subject)]
+    if reference:
+        columns += [title(reference), f"{title(reference)} / {title(subject)}"]
+    columns += (["of GEMM peak"] if shares else []) + [title(library) for library in rest]
+    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
     for result in rows:
-        cells = [result["title"], quantity(result["libraries"][subject]["median"], result["unit"])]
-        for library in libraries:
-            entry = result["libraries"].get(library)
-            cells.append(quantity(entry["median"], result["unit"]) if entry else "–")
-            cells.append(ratio(result["ratios"][library]) if entry else "–")
+        unit = result["unit"]
+        cells = [result["title"], quantity(result["libraries"][subject]["median"], unit)]
+        if reference:
+            entry = result["libraries"].get(reference)
+            cells += [quantity(entry["median"], unit), ratio(result["ratios"][reference])] if entry else ["–", "–"]
+        if shares:
+            cells.append(f"{result['share']:.0%}" if result.get("share") else "–")
+        cells += [_cell(result, library, reference) for library in rest]
         lines.append("| " + " | ".join(cells) + " |")
-    versions = ", ".join(f"{TITLES[name]} {hello['version']}" for name, hello in about["libraries"].items())
+    if chart:
+        lines += ["", f"![The ratios as bars]({chart})"]
+    return "\n".join([*lines, "", _explanation(about, subject, shares, rest)])
+
+
+def _explanation(about: dict[str, Any], subject: str, shares: bool, rest: list[str]) -> str:
+    versions = ", ".join(
+        f"{title(name)} {hello['version']}"
+        for name, hello in about["libraries"].items()
+        if name == subject or LIBRARIES[name].module != LIBRARIES[subject].module
+    )
     hello = about["libraries"][subject]
-    lines += [
-        "",
+    text = (
         f"Medians of {about['turns']} turns taken by turns, each library in its own process with {about['threads']} "
-        f"threads; in brackets the least and the greatest ratio of a turn (above 1: {TITLES[subject]} needs less). "
-        f"{about['processor']}, {about['cores']} cores; {versions}; NumPy {hello['numpy']}, Python {hello['python']}.",
-    ]
-    return "\n".join(lines)
+        f"threads; in brackets the least and the greatest ratio of a turn (above 1: {title(subject)} needs less). "
+    )
+    if any(not LIBRARIES[library].torch_like for library in rest):
+        text += f"Other libraries' times are followed by how many of {title(subject)}'s they are. "
+    if shares:
+        text += (
+            "The share is that of convolutions and matrix products, counted by their definition, in what the largest "
+            f"matrix product of this run reached: {about['peak'] / 1e9:.0f} GFLOP/s. "
+        )
+    return text + (
+        f"{about['date']}; {about['processor']}, {about['cores']} cores; {versions}; NumPy {hello['numpy']}, "
+        f"Python {hello['python']}."
+    )
 
 
-def rewrite(path: Path, table: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
+def rewrite(path: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
     """Put ``table`` between the marks in the file at ``path``; everything else stays as it is."""
     text = path.read_text(encoding="utf-8")
     begin, end = map(text.find, marks)
     if begin < 0 or end < begin:
         raise ValueError(f"{path} has no {' ... '.join(marks)} to write the table into")
     path.write_text(text[: begin + len(marks[0])] + "\n" + table + "\n" + text[end:], encoding="utf-8")
-
-
-def chart(path: Path, about: dict[str, Any], results: list[dict[str, Any]], subject: str) -> None:
-    """Bars of the ratios other/subject on a logarithmic axis; lines show the least and the greatest turn."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
-    rows = [r for r in results if r["ratios"] and r["headline"]] or [r for r in results if r["ratios"]]
-    libraries = [library for library in about["libraries"] if any(library in r["ratios"] for r in rows)]
-    if not rows:
-        return
-    inches = 0.9 + 0.34 * len(rows) * max(1, 0.7 * len(libraries))
-    figure, axes = plt.subplots(figsize=(9, inches), layout="constrained")
-    height = 0.8 / len(libraries)
-    for k, library in enumerate(libraries):
-        shown = [(i, r["ratios"][library]) for i, r in enumerate(rows) if library in r["ratios"]]
-        centres = [i + (k - (len(libraries) - 1) / 2) * height for i, _ in shown]
-        middles = [entry["median"] for _, entry in shown]
-        # A bar grows from 1 to either side: right of it our library needs less, left of it more.
-        axes.barh(centres, [m - 1 for m in middles], height, left=1, label=TITLES[library], alpha=0.85)
-        reach = [[e["median"] - e["min"] for _, e in shown], [e["max"] - e["median"] for _, e in shown]]
-        axes.errorbar(middles, centres, xerr=reach, fmt="none", ecolor="0.25", elinewidth=1, capsize=2)
-        for centre, (_, entry) in zip(centres, shown):
-            axes.annotate(
-                f"{entry['median']:.2f}", (max(entry["max"], 1.0), centre), (4, 0),
-                textcoords="offset points", va="center", fontsize=7,
-            )  # fmt: skip
-    axes.axvline(1, color="0.2", linewidth=1)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.margins(x=0.08)
-    axes.set_yticks(range(len(rows)), [r["title"] for r in rows], fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlabel(f"other library / {TITLES[subject]}   (right of 1: {TITLES[subject]} needs less time or memory)")
-    axes.legend(loc="best", fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)

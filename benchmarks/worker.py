@@ -1,7 +1,8 @@
 """The process that runs one library's share: ``python -m benchmarks.worker --library torch``.
 
 It says hello with one line of JSON, then waits.  Each line that it reads, ``{"workload": NAME}``, is one turn, answered
-by one line.  While it waits it does nothing, so that the other libraries' turns have the processor to themselves.
+by one line; ``{"count": NAME}`` asks for the operations of one call instead.  While it waits it does nothing, so that
+the other libraries' turns have the processor to themselves.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ def resident_mib(field: str) -> float:
     except ImportError:  # Windows tells neither without help
         return float("nan")
     # Elsewhere only the highest is known; macOS counts in bytes.
-
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
@@ -57,10 +57,9 @@ class Worker:
         self.device = device
         self.seconds = seconds
         start = time.perf_counter()
-        self.module: ModuleType = libraries.load(library)
+        self.module: ModuleType = libraries.load(library, threads)
         self.import_seconds = time.perf_counter() - start
         self.import_mib = resident_mib("VmRSS")
-        libraries.limit_threads(library, self.module, threads)
         self.synchronize = libraries.synchronizer(library, self.module, device)
         self.current = ""
         self.timer: Any = None
@@ -76,25 +75,49 @@ class Worker:
             "python": platform.python_version(),
         }
 
+    def _start(self, name: str) -> Any:
+        from . import workloads
+
+        self.timer, self.current = None, ""  # the last workload's arrays go before the next ones come
+        return workloads.WORKLOADS[name].build_for(self.library)(self.module, self.device)
+
     def turn(self, name: str) -> dict[str, Any]:
         from . import measure, workloads
 
-        workload = workloads.WORKLOADS[name]
-        if workload.kind == "import":
+        kind = workloads.WORKLOADS[name].kind
+        if kind == "import":
             return {"value": self.import_seconds, "samples": 1, "calls": 1}
+        if kind.startswith("first"):
+            start = time.perf_counter()
+            result = self._start(name)()
+            self.synchronize()
+            return {"value": time.perf_counter() - start, "samples": 1, "calls": 1, "check": fingerprint(result)}
         if self.current != name:
-            self.timer = None  # the last workload's arrays go before the next ones come
-            call = workload.build_for(self.library)(self.module, self.device)
+            call = self._start(name)
             # The third result, so that in training the updates are compared and not only the first forward pass.
-            self.check = fingerprint([call() for _ in range(CHECKED_CALL)][-1])
-            if workload.kind.startswith("memory"):
+            for _ in range(CHECKED_CALL):
+                start = time.perf_counter()
+                result = call()
+            self.check = fingerprint(result)
+            slow = time.perf_counter() - start > self.seconds
+            if kind.startswith("memory"):
                 self.synchronize()
                 peak = resident_mib("VmHWM")
-                value = peak - self.import_mib if workload.kind == "memory-step" else peak
+                value = peak - self.import_mib if kind == "memory-step" else peak
                 return {"value": value, "samples": 1, "calls": CHECKED_CALL, "check": self.check}
-            self.timer = measure.Timer(call, self.synchronize, self.seconds)
+            self.timer = measure.Timer(call, self.synchronize, self.seconds, slow)
             self.current = name
         return {**self.timer.turn(), "check": self.check}
+
+    def count(self, name: str) -> dict[str, Any]:
+        """The multiplications and additions of one call (minitorch alone counts them)."""
+        from .instruments import Instruments
+
+        call = self._start(name)
+        call()
+        with Instruments() as seen:
+            call()
+        return {"operations": sum(kernel.operations for kernel in seen.kernels.values())}
 
 
 def main() -> None:
@@ -115,14 +138,14 @@ def main() -> None:
 
     try:
         worker = Worker(options.library, options.threads, options.device, options.seconds)
-    except ImportError as error:
+    except (ImportError, libraries.NoDevice) as error:
         reply({"missing": str(error)})
         return
     reply(worker.hello())
     for line in sys.stdin:
-        name = json.loads(line)["workload"]
+        wanted = json.loads(line)
         try:
-            reply(worker.turn(name))
+            reply(worker.count(wanted["count"]) if "count" in wanted else worker.turn(wanted["workload"]))
         except Exception as error:
             reply({"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
 

@@ -9,40 +9,52 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
+
+from ..libraries import LIBRARIES
 
 Step = Callable[[], Any]
 Build = Callable[[ModuleType, str], Step]
 
+#: how a workload is measured -> the unit of what comes out
+KINDS = {
+    "call": "s",  # a call, timed again and again in a worker that stays alive
+    "import": "s",  # the import, in a fresh process
+    "first": "s",  # from the import to the end of the first call, in a fresh process
+    "first-cold": "s",  # the same, with nothing that was compiled before
+    "memory": "MiB",  # the highest resident size after a few calls, in a fresh process
+    "memory-step": "MiB",  # what of it came after the bare import
+}
 
+
+@dataclass
 class Workload:
     """A named program.
 
-    ``kind`` is how it is measured: ``"call"`` times a call in a worker that stays alive, ``"import"`` times the import
-    in a fresh process, ``"memory"`` reads the peak memory of a few calls in a fresh process and ``"memory-step"`` what
-    of it came after the bare import.  ``headline`` rows go into README's table.  ``items`` is how many images or
-    samples one call handles, where that is worth saying.
+    ``headline`` rows go into README's table.  ``items`` is how many images or samples one call handles, where that is
+    worth saying.  ``threads``, where it is not 0, is instead of what the run was started with.
     """
 
-    def __init__(
-        self, name: str, title: str, build: Build | None, kind: str, headline: bool, items: int = 0, rtol: float = 1e-3
-    ):
-        self.name = name
-        self.title = title
-        self.build = build
-        self.kind = kind
-        self.headline = headline
-        self.items = items
-        self.rtol = rtol
-        self.twins: dict[str, Build] = {}
+    name: str
+    title: str
+    build: Build | None
+    kind: str = "call"
+    headline: bool = False
+    items: int = 0
+    rtol: float = 1e-3
+    threads: int = 0
+    twins: dict[str, Build] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
-        return "MiB" if self.kind.startswith("memory") else "s"
+        return KINDS[self.kind]
 
     def serves(self, library: str) -> bool:
-        return library in ("minitorch", "torch") or library in self.twins or self.kind == "import"
+        if self.kind == "first-cold" and library == "minitorch-numpy":
+            return False  # it compiles nothing
+        return LIBRARIES[library].torch_like or library in self.twins or self.kind == "import"
 
     def build_for(self, library: str) -> Build:
         build = self.twins.get(library, self.build)
@@ -51,22 +63,15 @@ class Workload:
 
 
 WORKLOADS: dict[str, Workload] = {}
+#: groups that are run only when they are named
+HIDDEN = ("selftest/", "peak/")
 
 
-def add(
-    name: str,
-    title: str,
-    build: Build | None,
-    *,
-    kind: str = "call",
-    headline: bool = False,
-    items: int = 0,
-    rtol: float = 1e-3,
-) -> Workload:
+def add(name: str, title: str, build: Build | None, **options: Any) -> Workload:
     """Enter a workload into the table; names are ``group/program/variant``."""
     if name in WORKLOADS:
         raise ValueError(f"workload {name!r} is defined twice")
-    WORKLOADS[name] = Workload(name, title, build, kind, headline, items, rtol)
+    WORKLOADS[name] = Workload(name, title, build, **options)
     return WORKLOADS[name]
 
 
@@ -74,9 +79,10 @@ def select(pattern: str | None) -> list[Workload]:
     """Workloads whose name begins with one of the comma-separated parts of ``pattern``, or matches it as a glob."""
     found = list(WORKLOADS.values())
     if not pattern:
-        return [w for w in found if not w.name.startswith("selftest/")]
+        return [w for w in found if not w.name.startswith(HIDDEN)]
     parts = [part.strip() for part in pattern.split(",") if part.strip()]
     return [w for w in found if any(w.name.startswith(part) or fnmatch.fnmatch(w.name, part) for part in parts)]
 
 
-from . import engine, inference, operations, process, training, twins  # noqa: E402  (each fills the table)
+# Each fills the table.
+from . import engine, inference, operations, process, scaling, training, twins  # noqa: E402

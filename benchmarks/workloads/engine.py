@@ -14,9 +14,14 @@ ELEMENTS = 8
 OPS = 1000
 
 
-def vectors(torch: ModuleType, device: str) -> tuple[Any, Any, Any]:
+def numbers() -> list[np.ndarray]:
+    """What a chain begins with, and the two vectors that it goes on with."""
     rng = np.random.default_rng(0)
-    x, a, b = (torch.from_numpy(rng.uniform(0.9, 1.1, ELEMENTS).astype(np.float32)).to(device) for _ in range(3))
+    return [rng.uniform(0.9, 1.1, ELEMENTS).astype(np.float32) for _ in range(3)]
+
+
+def vectors(torch: ModuleType, device: str) -> tuple[Any, Any, Any]:
+    x, a, b = (torch.from_numpy(array).to(device) for array in numbers())
     return x, a, b
 
 
@@ -92,3 +97,20 @@ add(
 )
 add("engine/scalars/no-grad", "1,000 ops with Python numbers under no_grad", without_gradients(scalars))
 add("selftest/chain", "a short chain", selftest)
+
+
+def gemm(torch: ModuleType, device: str) -> Step:
+    """A product of square matrices, large enough to run at the machine's peak."""
+    rng = np.random.default_rng(0)
+    a, b = (torch.from_numpy(rng.standard_normal((GEMM, GEMM), dtype=np.float32)).to(device) for _ in range(2))
+
+    def step() -> Any:
+        with torch.no_grad():
+            return torch.matmul(a, b)
+
+    return step
+
+
+#: rows and columns of the matrices whose product stands for the peak of the machine
+GEMM = 2048
+add("peak/gemm", f"matmul {GEMM}x{GEMM} by {GEMM}x{GEMM}", gemm)

@@ -85,6 +85,14 @@ def vgg(torch: ModuleType) -> Any:
     )  # fmt: skip
 
 
+#: channels before and after each block, and its stride
+RESNET_BLOCKS = [
+    (before if first else after, after, stride if first else 1)
+    for before, after, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2))
+    for first in (True, False, False)
+]
+
+
 def resnet20(torch: ModuleType) -> Any:
     """The 20-layer residual net for CIFAR of He et al. 2016 (section 4.2), with 1x1 convolutions on the shortcuts."""
     nn, functional = torch.nn, torch.nn.functional
@@ -107,13 +115,8 @@ def resnet20(torch: ModuleType) -> Any:
             out = self.bn2(self.conv2(out))
             return functional.relu(out + self.shortcut(x))
 
-    blocks = [
-        Block(before if first else after, after, stride if first else 1)
-        for before, after, stride in ((16, 16, 1), (16, 32, 2), (32, 64, 2))
-        for first in (True, False, False)
-    ]
     return nn.Sequential(
         nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
-        *blocks,
+        *(Block(*block) for block in RESNET_BLOCKS),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10),
     )  # fmt: skip

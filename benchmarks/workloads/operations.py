@@ -67,30 +67,41 @@ def measured(name: str, title: str, op: Callable[..., Any], inputs: Inputs, mode
         add(f"op/{name}/{mode}", f"{title}, {'forward' if mode == 'forward' else 'forward and backward'}", build)
 
 
-def conv(stride: int = 1, padding: int = 0) -> Callable[..., Any]:
-    return lambda torch, x, weight, bias: torch.nn.functional.conv2d(x, weight, bias, stride=stride, padding=padding)
+def conv(stride: int = 1, padding: int = 0, groups: int = 1) -> Callable[..., Any]:
+    return lambda torch, x, weight, bias: torch.nn.functional.conv2d(x, weight, bias, stride, padding, 1, groups)
 
 
-# name, batch, channels in, side, channels out, kernel, stride, padding
+# name, batch, channels in, side, channels out, kernel, stride, padding, groups
 CONVOLUTIONS = [
-    ("lenet-1", 64, 3, 32, 6, 5, 1, 0),
-    ("lenet-2", 64, 6, 14, 16, 5, 1, 0),
-    ("resnet-1", 32, 16, 32, 16, 3, 1, 1),
-    ("resnet-2", 32, 16, 32, 32, 3, 2, 1),
-    ("resnet-3", 32, 64, 8, 64, 3, 1, 1),
-    ("resnet-shortcut", 32, 16, 32, 32, 1, 2, 0),
-    ("vgg-1", 32, 3, 32, 64, 3, 1, 1),
-    ("vgg-2", 32, 64, 16, 128, 3, 1, 1),
-    ("vgg-4", 32, 256, 8, 256, 3, 1, 1),
-    ("wide", 32, 64, 32, 64, 3, 1, 1),
+    ("lenet-1", 64, 3, 32, 6, 5, 1, 0, 1),
+    ("lenet-2", 64, 6, 14, 16, 5, 1, 0, 1),
+    ("resnet-1", 32, 16, 32, 16, 3, 1, 1, 1),
+    ("resnet-2", 32, 16, 32, 32, 3, 2, 1, 1),
+    ("resnet-3", 32, 64, 8, 64, 3, 1, 1, 1),
+    ("resnet-shortcut", 32, 16, 32, 32, 1, 2, 0, 1),
+    ("vgg-1", 32, 3, 32, 64, 3, 1, 1, 1),
+    ("vgg-2", 32, 64, 16, 128, 3, 1, 1, 1),
+    ("vgg-3", 32, 128, 8, 256, 3, 1, 1, 1),
+    ("vgg-4", 32, 256, 8, 256, 3, 1, 1, 1),
+    ("wide", 32, 64, 32, 64, 3, 1, 1, 1),
+    ("depthwise", 32, 64, 16, 64, 3, 1, 1, 64),
+    ("groups", 32, 64, 16, 64, 3, 1, 1, 4),
 ]
-for _name, _n, _c, _side, _out, _k, _stride, _padding in CONVOLUTIONS:
+for _name, _n, _c, _side, _out, _k, _stride, _padding, _groups in CONVOLUTIONS:
     measured(
         f"conv2d/{_name}",
-        f"conv2d {_n}x{_c}x{_side}x{_side} -> {_out}, {_k}x{_k}" + (f", stride {_stride}" if _stride > 1 else ""),
-        conv(_stride, _padding),
-        {"input": (_n, _c, _side, _side), "weight": (_out, _c, _k, _k), "bias": (_out,)},
+        f"conv2d {_n}x{_c}x{_side}x{_side} -> {_out}, {_k}x{_k}"
+        + (f", stride {_stride}" if _stride > 1 else "")
+        + (f", groups {_groups}" if _groups > 1 else ""),
+        conv(_stride, _padding, _groups),
+        {"input": (_n, _c, _side, _side), "weight": (_out, _c // _groups, _k, _k), "bias": (_out,)},
     )
+measured(
+    "conv-transpose2d/32x64x8x8",
+    "conv_transpose2d 32x64x8x8 -> 32, 4x4, stride 2",
+    lambda torch, x, weight, bias: torch.nn.functional.conv_transpose2d(x, weight, bias, stride=2, padding=1),
+    {"input": (32, 64, 8, 8), "weight": (64, 32, 4, 4), "bias": (32,)},
+)
 
 for _size in (64, 512, 1024):
     measured(
