@@ -58,7 +58,7 @@ def fill_integers(out: np.ndarray, key: Key, low: int, high: int) -> Any:
 
 def dropout(x: np.ndarray, kept: np.ndarray, key: Key, p: float, scale: float) -> Any:
     limit = threshold(p)
-    if x.size < _DROPOUT or not plain(x) or limit == 1 << 32:
+    if x.size < _DROPOUT or not plain(x) or not kept.flags.carray or limit == 1 << 32:
         return NotImplemented
     out = np.empty_like(x)
     _run(_kernels().dropout, [x, out, kept], *_words(key), np.uint32(limit), float(scale))
