@@ -1,4 +1,9 @@
-"""cuDNN's switches.  Convolution does not go through cuDNN here: they are remembered and change nothing."""
+"""cuDNN's switches.
+
+cuDNN computes convolutions on a GPU that have no kernel of their own, where ``nvidia-cudnn-frontend`` and cuDNN are
+installed.  ``enabled`` and ``allow_tf32`` (or ``conv.fp32_precision``) are for them.  ``benchmark`` and
+``deterministic`` are remembered: plans come from cuDNN's heuristics, and only such as give the same bits every time.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +21,27 @@ allow_tf32 = True
 conv, rnn = Precision("tf32"), Precision("tf32")
 
 
+def _frontend() -> Any:
+    from minitorch.backend.array_module import why_no_cupy
+    from minitorch.backend.cuda.cudnn import frontend
+
+    return None if why_no_cupy() is not None else frontend()
+
+
 def is_available() -> bool:
-    """False: cuDNN is not used."""
-    return False
+    """Whether there is a GPU, and cuDNN with its Python frontend is installed."""
+    return _frontend() is not None
 
 
 def version() -> int | None:
-    """``None``: there is no cuDNN."""
-    return None
+    """cuDNN's version as a number (91300 for 9.13.0); ``None`` where it is not available."""
+    library = _frontend()
+    return None if library is None else int(library.backend_version())
 
 
 def is_acceptable(tensor: Any) -> bool:
-    """False: no tensor goes to cuDNN."""
-    return False
+    """Whether convolutions of ``tensor`` may go to cuDNN."""
+    return bool(enabled) and tensor.is_cuda and tensor.dtype.is_floating_point and is_available()
 
 
 def set_flags(
