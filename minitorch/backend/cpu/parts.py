@@ -28,8 +28,10 @@ from minitorch.backend.cpu.threads import with_helpers
 _TICKET, _FUNCTION, _ARGUMENTS, _COUNT, _DONE, _FAILED = 0, 16, 17, 18, 32, 40
 BOX = 48
 MOST_PARTS = 0xFFFF
-# Turns of a waiting loop, about 200 µs: who waits longer than that lets others have the core now and then.
+# Turns of a waiting loop, about 200 µs: who waits longer for others to end lets them have the core now and then.
 TURNS = 8_000
+# A helper waits for the next task about as long as a step of a small network takes, and then sleeps.
+PATIENCE = 5 * TURNS
 # After so many naps, about 3 ms, another process must have the core of whoever is to end a part.
 _MANY_NAPS = 30
 #: what :func:`hand_out` returns: bits

@@ -38,7 +38,7 @@ def max_forward_2x2(first, last, x, y, codes):
             to = (plane * rows + h) * columns
             for w in range(0, columns, lanes):
                 at = upper + 2 * w
-                # What a vector writes beyond the row is junk that the next row overwrites; the last of a part has no next.
+                # What a vector writes beyond the row is junk that the next row overwrites, if there is one.
                 if at + width + 2 * lanes <= room and to + w + lanes <= end:
                     max_2x2(source, at, at + width, values, numbers, to + w)
                 else:

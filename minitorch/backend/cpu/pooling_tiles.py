@@ -48,8 +48,8 @@ def max_2x2(typing, x, upper, lower, y, codes, to):
 
 @intrinsic
 def max_2x2_back(typing, gy, codes, at, gx, upper, lower):
-    """A vector of gradients at ``gy[at]``, each to the tap of its window that ``codes`` names, zeros to the others: rows
-    at ``gx[upper]`` and ``gx[lower]``."""
+    """A vector of gradients at ``gy[at]``, each to the tap of its window that ``codes`` names, zeros to the others:
+    rows at ``gx[upper]`` and ``gx[lower]``."""
     signature = types.void(gy, codes, types.intp, gx, types.intp, types.intp)
 
     def generate(context, builder, sig, args):

@@ -67,7 +67,7 @@ class _Helper:
         number = 0
         while True:
             if self.active:
-                self._parts.watch(self._box, self._given, number, 0 if _calm else self._parts.TURNS, 1.0)
+                self._parts.watch(self._box, self._given, number, 0 if _calm else self._parts.PATIENCE, 1.0)
             self.asleep = True
             task = self._tasks.get()
             number += 1
