@@ -1,6 +1,7 @@
-"""Cross-entropy with class numbers for a GPU: log-softmax, the choice of the target's entry and the mean in one go.
+"""Cross-entropy with class numbers: log-softmax and the choice of the target's entry in one go.
 
-Scores are (N, C, \\*d), classes (N, \\*d).  Rows of which the class is ``ignore_index`` do not count.
+Scores are (N, C, \\*d), classes (N, \\*d).  ``class_loss`` is for a GPU, where classes are not looked at before: it
+takes the mean as well, and rows of which the class is ``ignore_index`` do not count.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.array_module import array_module
+from minitorch.backend.primitives.pointwise import of_many
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["class_loss_backward", "class_loss_forward"]
+__all__ = ["class_loss_backward", "class_loss_forward", "exponentials_of", "losses_backward", "losses_forward"]
 
 
 @primitive
@@ -55,3 +57,41 @@ def class_loss_backward(g: Any, scores: Any, classes: Any, log_sums: Any, weight
     numbers = xp.arange(scores.shape[1]).reshape(1, -1, *[1] * (scores.ndim - 2))
     hit = (numbers == classes[:, None]).astype(scores.dtype)
     return (xp.exp(scores - log_sums[:, None]) - hit) * each[:, None]
+
+
+@of_many
+def losses_forward(scores: Any, at: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
+    """The loss of every target: ``(losses, exponentials, largest, sums)``.
+
+    Args:
+        scores: (N, C, \\*d), float32 or float64, not empty.
+        at: indexes each target's score: ``scores[at]`` is (N, \\*d), and ``at[1]`` are the classes.
+
+    Returns:
+        losses: (N, \\*d), minus the logarithm of softmax at the target.
+        exponentials: (N, C, \\*d), of ``scores - largest``; or ``None`` where they are rather computed again.
+        largest, sums: (N, \\*d), the largest score and the sum of the exponentials along the classes.
+    """
+    xp = array_module(scores)
+    largest = scores.max(axis=1, keepdims=True)
+    z = scores - largest
+    losses = -z[at]
+    xp.exp(z, out=z)
+    sums = z.sum(axis=1)
+    losses += xp.log(sums)
+    return losses, z, largest.squeeze(1), sums
+
+
+def exponentials_of(scores: Any, exponentials: Any, largest: Any) -> Any:
+    """What :func:`losses_forward` calls exponentials, in any case."""
+    return array_module(scores).exp(scores - largest[:, None]) if exponentials is None else exponentials
+
+
+@of_many
+def losses_backward(scores: Any, at: tuple[Any, ...], each: Any, exponentials: Any, largest: Any, sums: Any) -> Any:
+    """The gradient by the scores, given the one of every loss, ``each`` (() or (N, \\*d)): softmax minus one at the
+    target, times ``each``."""
+    factor = each / sums
+    out = exponentials_of(scores, exponentials, largest) * factor[:, None]
+    out[at] -= each
+    return out

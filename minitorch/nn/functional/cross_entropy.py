@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.class_loss import exponentials_of, losses_backward, losses_forward
 from minitorch.core.dtype import of_numpy
 from minitorch.core.grad_mode import state
 from minitorch.core.op import Array, op
@@ -153,28 +154,26 @@ _nll_loss_2d = _declare_nll("NllLoss2DBackward0")
 # ---- cross-entropy
 
 
+def _compute_type(array: Any) -> Any:
+    return array.astype(np.float32) if array.dtype.itemsize == 2 else array
+
+
 def _declare_cross_entropy(name: str) -> Any:
     @op(name, aux=True)
     def loss(input: Array, targets, smoothing, reduction):
-        # log-softmax and the choice of the target's entry together: exponentials and sums are all that backward needs
-        lib = xp(input)
-        x = input.astype(np.float32) if input.dtype.itemsize == 2 else input
-        z = x - x.max(axis=1, keepdims=True)
-        losses = -z[targets.at]
-        spread = _weighted_sum(z, targets) if smoothing else None
-        lib.exp(z, out=z)
-        sums = z.sum(axis=1)
-        logs = lib.log(sums)
-        losses += logs
+        x = _compute_type(input)
+        losses, *kept = losses_forward(x, targets.at)
         if targets.weights is not None:
             losses *= targets.weights
         if smoothing:
+            _, largest, sums = kept
+            spread = _weighted_sum(x - largest[:, None], targets)
             mass = input.shape[1] if targets.by_class is None else targets.by_class.sum()
             losses *= 1 - smoothing
-            losses += (logs * mass - spread) * (smoothing / input.shape[1])
+            losses += (xp(x).log(sums) * mass - spread) * (smoothing / input.shape[1])
         if targets.ignored is not None:
             losses[targets.ignored] = 0
-        return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), (z, sums)
+        return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), kept
 
     loss.rules(input=_cross_entropy_rule)
     return loss
@@ -208,18 +207,17 @@ def _cross_entropy_rule(
         if reduction == "mean" and targets.total:
             each = each * (1 / float(targets.total))
         return (softmax(input, 1) * wrap(mass) - wrap(q)) * each
-    exponentials, sums = aux
-    each = _one_per_target(g._data, targets, reduction)
+    each, x = _one_per_target(g._data, targets, reduction), _compute_type(input._data)
     if smoothing:
-        q, mass = _smoothed(targets, smoothing, shape, exponentials.dtype)
-        out = exponentials * (mass / _along_classes(sums))
+        exponentials, largest, sums = aux
+        q, mass = _smoothed(targets, smoothing, shape, x.dtype)
+        out = exponentials_of(x, exponentials, largest) * (mass / _along_classes(sums))
         out -= q
         out *= _along_classes(each)
     else:
         if targets.weights is not None:
             each = each * targets.weights
-        out = exponentials * _along_classes(each / sums)
-        out[targets.at] -= each
+        out = losses_backward(x, targets.at, each, *aux)
     return wrap(out.astype(dtype, copy=False))
 
 
