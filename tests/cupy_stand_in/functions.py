@@ -181,7 +181,7 @@ def array(
     if _arrays_in(obj):
         raise TypeError("array() of a list of device arrays: use stack()")
     host = np.array(obj, dtype, order=order, ndmin=ndmin)  # type: ignore[call-overload]
-    if host.dtype.kind not in "biufc":
+    if host.dtype.kind not in "biufc" and host.dtype.name != "bfloat16":  # which CuPy 14 has, with ml_dtypes
         raise ValueError(f"Unsupported dtype {host.dtype}")
     counting.upload("array")
     return wrap(host, device, None)
