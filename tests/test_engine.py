@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import minitorch as torch
+from minitorch.core import engine
+from minitorch.core.tensor import wrap
 
 
 @pytest.fixture
@@ -366,3 +368,23 @@ def test_grad_in_mixed_types_is_cast_back():
     (a * b).sum().backward()
     assert a.grad.dtype is torch.float32 and a.grad.tolist() == [2.0, 2.0]
     assert b.grad.dtype is torch.float64
+
+
+def test_a_gradient_that_nobody_else_has_is_not_copied():
+    def address(tensor):
+        return tensor._data.__array_interface__["data"][0]
+
+    held = np.arange(6.0)
+    for array, taken in (
+        (lambda: np.arange(6.0), True),
+        (lambda: np.arange(6.0).reshape(2, 3), True),  # the array behind it is nobody else's either
+        (lambda: np.arange(6.0)[:3], False),  # it would keep more memory than it needs
+        (lambda: np.arange(6.0).reshape(2, 3).T, False),
+        (lambda: held, False),
+        (lambda: held.reshape(2, 3), False),
+    ):
+        gradient = wrap(array())
+        before, values = address(gradient), gradient._data.tolist()
+        owned = engine._own(gradient)
+        assert (address(owned) == before) is taken
+        assert owned._data.tolist() == values and owned._data.flags.c_contiguous

@@ -197,8 +197,19 @@ def _own(g: Tensor) -> Tensor:
     """A gradient that nothing else refers to: the given one if that is so, otherwise a copy."""
     array = g._data
     # One reference more than _ALONE: the tensor's own.
-    if array.base is None and array.flags.c_contiguous and array.flags.owndata and _references(array) <= _ALONE + 1:
-        return wrap(array)
+    if array.flags.c_contiguous and _references(array) <= _ALONE + 1:
+        whole = array.base
+        if whole is None:
+            if array.flags.owndata:
+                return wrap(array)
+        # Another shape of an array that this view alone refers to.
+        elif (
+            type(whole) is type(array)
+            and whole.nbytes == array.nbytes
+            and whole.flags.owndata
+            and _references(whole) <= _ALONE + 1
+        ):
+            return wrap(array)
     return wrap(array.copy(order="C"))
 
 
