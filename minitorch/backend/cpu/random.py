@@ -51,7 +51,7 @@ def fill_normal(out: np.ndarray, key: Key, mean: float = 0.0, std: float = 1.0) 
 
 
 def fill_integers(out: np.ndarray, key: Key, low: int, high: int) -> Any:
-    if out.size < _INTEGERS or not out.flags.carray:
+    if out.size < _INTEGERS or out.dtype != np.int64 or not out.flags.carray:
         return NotImplemented
     return _run(_kernels().integers, [out], *_words(key), np.int64(low), np.uint64(high - low))
 
