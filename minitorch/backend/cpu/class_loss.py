@@ -37,20 +37,20 @@ def _classes(scores: np.ndarray, at: tuple[Any, ...]) -> np.ndarray | None:
     return classes if classes.flags.carray else np.array(classes, order="C")
 
 
-def losses_forward(scores: np.ndarray, at: tuple[Any, ...]) -> Any:
+def losses_forward(scores: np.ndarray, at: tuple[Any, ...], made: list[Any]) -> Any:
     classes, plain = _classes(scores, at), whole(scores)
     if classes is None or plain is None:
         return NotImplemented
     losses, largest, sums = (np.empty(classes.shape, scores.dtype) for _ in range(3))
     _run(kernels.losses_rows, kernels.losses_columns, plain[0], classes, losses, largest, sums)
-    return losses, None, largest, sums
+    return losses, largest, sums
 
 
 def losses_backward(
-    scores: np.ndarray, at: tuple[Any, ...], each: Any, exponentials: Any, largest: np.ndarray, sums: np.ndarray
+    scores: np.ndarray, at: tuple[Any, ...], each: Any, largest: np.ndarray, sums: np.ndarray, made: list[Any]
 ) -> Any:
     classes = _classes(scores, at)
-    if exponentials is not None or classes is None or classes.shape != largest.shape or classes.shape != sums.shape:
+    if made or classes is None or classes.shape != largest.shape or classes.shape != sums.shape:
         return NotImplemented
     plain = whole(scores, largest, sums)
     if plain is None:

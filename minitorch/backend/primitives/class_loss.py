@@ -60,16 +60,16 @@ def class_loss_backward(g: Any, scores: Any, classes: Any, log_sums: Any, weight
 
 
 @of_many
-def losses_forward(scores: Any, at: tuple[Any, ...]) -> tuple[Any, Any, Any, Any]:
-    """The loss of every target: ``(losses, exponentials, largest, sums)``.
+def losses_forward(scores: Any, at: tuple[Any, ...], made: list[Any]) -> tuple[Any, Any, Any]:
+    """The loss of every target: ``(losses, largest, sums)``.
 
     Args:
         scores: (N, C, \\*d), float32 or float64, not empty.
         at: indexes each target's score: ``scores[at]`` is (N, \\*d), and ``at[1]`` are the classes.
+        made: gets the exponentials of ``scores - largest`` if they were made, so that backward need not.
 
     Returns:
         losses: (N, \\*d), minus the logarithm of softmax at the target.
-        exponentials: (N, C, \\*d), of ``scores - largest``; or ``None`` where they are rather computed again.
         largest, sums: (N, \\*d), the largest score and the sum of the exponentials along the classes.
     """
     xp = array_module(scores)
@@ -79,19 +79,20 @@ def losses_forward(scores: Any, at: tuple[Any, ...]) -> tuple[Any, Any, Any, Any
     xp.exp(z, out=z)
     sums = z.sum(axis=1)
     losses += xp.log(sums)
-    return losses, z, largest.squeeze(1), sums
+    made.append(z)
+    return losses, largest.squeeze(1), sums
 
 
-def exponentials_of(scores: Any, exponentials: Any, largest: Any) -> Any:
-    """What :func:`losses_forward` calls exponentials, in any case."""
-    return array_module(scores).exp(scores - largest[:, None]) if exponentials is None else exponentials
+def exponentials_of(scores: Any, largest: Any, made: list[Any]) -> Any:
+    """Of ``scores - largest``: those that :func:`losses_forward` has made, or new ones."""
+    return made[0] if made else array_module(scores).exp(scores - largest[:, None])
 
 
 @of_many
-def losses_backward(scores: Any, at: tuple[Any, ...], each: Any, exponentials: Any, largest: Any, sums: Any) -> Any:
+def losses_backward(scores: Any, at: tuple[Any, ...], each: Any, largest: Any, sums: Any, made: list[Any]) -> Any:
     """The gradient by the scores, given the one of every loss, ``each`` (() or (N, \\*d)): softmax minus one at the
     target, times ``each``."""
     factor = each / sums
-    out = exponentials_of(scores, exponentials, largest) * factor[:, None]
+    out = exponentials_of(scores, largest, made) * factor[:, None]
     out[at] -= each
     return out

@@ -162,18 +162,18 @@ def _declare_cross_entropy(name: str) -> Any:
     @op(name, aux=True)
     def loss(input: Array, targets, smoothing, reduction):
         x = _compute_type(input)
-        losses, *kept = losses_forward(x, targets.at)
+        made: list[Any] = []
+        losses, largest, sums = losses_forward(x, targets.at, made)
         if targets.weights is not None:
             losses *= targets.weights
         if smoothing:
-            _, largest, sums = kept
             spread = _weighted_sum(x - largest[:, None], targets)
             mass = input.shape[1] if targets.by_class is None else targets.by_class.sum()
             losses *= 1 - smoothing
             losses += (xp(x).log(sums) * mass - spread) * (smoothing / input.shape[1])
         if targets.ignored is not None:
             losses[targets.ignored] = 0
-        return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), kept
+        return _reduced(losses, targets, reduction).astype(input.dtype, copy=False), (largest, sums, made)
 
     loss.rules(input=_cross_entropy_rule)
     return loss
@@ -209,9 +209,9 @@ def _cross_entropy_rule(
         return (softmax(input, 1) * wrap(mass) - wrap(q)) * each
     each, x = _one_per_target(g._data, targets, reduction), _compute_type(input._data)
     if smoothing:
-        exponentials, largest, sums = aux
+        largest, sums, made = aux
         q, mass = _smoothed(targets, smoothing, shape, x.dtype)
-        out = exponentials_of(x, exponentials, largest) * (mass / _along_classes(sums))
+        out = exponentials_of(x, largest, made) * (mass / _along_classes(sums))
         out -= q
         out *= _along_classes(each)
     else:
