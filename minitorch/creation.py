@@ -195,6 +195,7 @@ class Writable:
 def rebuild_tensor(cls: type, array: np.ndarray, device: str, requires_grad: bool, grad: Tensor | None) -> Tensor:
     """What pickling and deep copies call."""
     out: Any = object.__new__(cls)
+    dtypes.of_numpy(array.dtype)  # in a new process, the first to hear of bfloat16
     out._data = to_device(array, Device(device).ordinal)
     out._edge = LEAF if requires_grad else None
     out._version_counter = [0]

@@ -19,7 +19,8 @@ def load(
 
     No code is ever run: the file may name the functions that build tensors and plain containers, and every other global
     is refused by name.  Tensors that shared memory when they were saved share it again.  bfloat16 tensors become
-    float32; other dtypes that minitorch does not have are refused.  Files from before PyTorch 1.6 are read as well.
+    float32 where the package ml_dtypes is missing; dtypes that minitorch does not have are refused.  Files from before
+    PyTorch 1.6 are read as well.
 
     Args:
         f: path, or a binary file open for reading that can seek.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.core.device import Device
-from minitorch.core.dtype import DType, of_numpy
+from minitorch.core.dtype import BFloat16, DType, of_numpy
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor
 from minitorch.serialization.sharing import Block, Blocks
@@ -285,11 +285,12 @@ _WRITERS: dict[type, Callable[[Pickler, Any], None]] = {
     OrderedDict: Pickler._ordered_dict,
     Size: Pickler._size,
     DType: Pickler._dtype,
+    BFloat16: Pickler._dtype,
     Device: Pickler._device,
     Tensor: Pickler._tensor,
 }
 #: written again each time, or known by value
-_ATOMS = frozenset((type(None), bool, int, float, complex, str, DType))
+_ATOMS = frozenset((type(None), bool, int, float, complex, str, DType, BFloat16))
 
 
 def _plain_number(value: Any) -> bool | int | float:

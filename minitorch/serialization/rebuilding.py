@@ -11,10 +11,10 @@ from typing import Any
 
 from minitorch.backend.array_module import array_module
 from minitorch.core.device import Device
-from minitorch.core.dtype import ALL_DTYPES, DType, float32
+from minitorch.core.dtype import ALL_DTYPES, DType
 from minitorch.core.size import Size
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.serialization.storage import FOREIGN_STORAGES, STORAGE_DTYPES, Storage
+from minitorch.serialization.storage import FOREIGN_STORAGES, STORAGE_DTYPES, Storage, loaded_bfloat16
 from minitorch.serialization.unpickling import Function, Machine, check_key, make_set
 
 _MAX_DIMS = 64  # of NumPy 2
@@ -201,8 +201,6 @@ GLOBALS: dict[str, Any] = {
     **{f"torch.{name}": StorageType(dtype) for name, dtype in (STORAGE_DTYPES | FOREIGN_STORAGES).items()},
     "torch.storage.UntypedStorage": StorageType("uint8"),
 }
-#: a bfloat16 tensor becomes float32, so its dtype does too
-GLOBALS["torch.bfloat16"] = float32
 _FOREIGN_DTYPE = re.compile(r"torch\.(complex\d+|uint(16|32|64)|float8_\w+|float4_\w+|q?u?int\d(x\d)?|bits\w+)")
 
 
@@ -216,6 +214,8 @@ def find_global(name: str) -> Any:
         return GLOBALS[name]
     except KeyError:
         pass
+    if name == "torch.bfloat16":
+        return loaded_bfloat16()
     if _FOREIGN_DTYPE.fullmatch(name):
         raise UnpicklingError(
             f"the file holds {name}, a dtype that minitorch does not have; convert the tensor in PyTorch, for example "

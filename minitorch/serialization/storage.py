@@ -10,7 +10,8 @@ import numpy as np
 
 from minitorch.backend.array_module import device_index, to_device, why_no_cupy
 from minitorch.core.device import Device, device_of
-from minitorch.core.dtype import DType, bool_, float32, named_dtype, of_numpy
+from minitorch.core.dtype import DType, bfloat16, bool_, float32, named_dtype, of_numpy
+from minitorch.utils.optional import available
 
 #: What the file calls the kinds of storage.
 STORAGE_DTYPES = {
@@ -74,6 +75,11 @@ class Storage:
         return f"<storage of {len(self)} {self.dtype} on {self.device}>"
 
 
+def loaded_bfloat16() -> DType:
+    """What bfloat16 becomes: itself, or float32 where the package ml_dtypes is missing."""
+    return bfloat16 if available("ml_dtypes") else float32
+
+
 def file_dtype(name: str, byteorder: str = sys.byteorder) -> np.dtype:
     """How the elements of a storage lie in the file.  bfloat16 is the upper half of a float32."""
     raw = np.dtype(np.uint16 if name == "bfloat16" else np.uint8 if name == "bool" else name)
@@ -83,6 +89,8 @@ def file_dtype(name: str, byteorder: str = sys.byteorder) -> np.dtype:
 def native(raw: np.ndarray, name: str) -> np.ndarray:
     """Elements as they lie in the file to elements of a tensor; the array itself where they are the same."""
     if name == "bfloat16":
+        if loaded_bfloat16() is bfloat16:
+            return raw.astype(np.uint16, copy=False).view(bfloat16.numpy)
         wide = raw.astype(np.uint32)
         wide <<= 16
         return wide.view(float32.numpy)

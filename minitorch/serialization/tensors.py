@@ -13,7 +13,7 @@ from minitorch.core.device import Device
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.utils.optional import require
 
-#: what the format calls the dtypes that tensors here can have, and bfloat16
+#: what the format calls the dtypes that tensors here can have
 _DTYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8",
@@ -51,7 +51,9 @@ def save_safetensors(tensors: Mapping[str, Tensor], path: Any, metadata: Mapping
 
 
 def load_safetensors(path: Any, device: Any = "cpu") -> dict[str, Tensor]:
-    """Reads the tensors of a ``.safetensors`` file by name.  bfloat16 tensors become float32.
+    """Reads the tensors of a ``.safetensors`` file by name.
+
+    bfloat16 tensors become float32 where the package ml_dtypes is missing.
 
     Raises:
         ImportError: the package safetensors is missing; the message says how to install it.
