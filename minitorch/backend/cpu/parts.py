@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 import types as python_types
 
 import llvmlite.binding
@@ -32,8 +33,8 @@ MOST_PARTS = 0xFFFF
 TURNS = 8_000
 # A helper waits for the next task about as long as a step of a small network takes, and then sleeps.
 PATIENCE = 5 * TURNS
-# After so many naps, about 3 ms, another process must have the core of whoever is to end a part.
-_MANY_NAPS = 30
+# Nanoseconds beyond the time that the caller's parts took: another process must have the core of who is to end a part.
+_TOO_LATE = 500_000
 #: what :func:`hand_out` returns: bits
 LATE, FAILED = 1, 2
 
@@ -42,14 +43,18 @@ _BYTES = ir.IntType(8).as_pointer()
 _PART = ir.FunctionType(_INT64, [_BYTES, _INT64, _INT64])  # arguments, first, last -> whether it failed
 
 
-def _address_of_nap() -> int:
-    """A system function that sleeps: for microseconds on POSIX, for milliseconds on Windows."""
-    function = ctypes.windll.kernel32.Sleep if sys.platform == "win32" else ctypes.CDLL(None).usleep
+def _address(name: str, windows_name: str) -> int:
+    """Of a function of the system."""
+    function = getattr(ctypes.windll.kernel32, windows_name) if _WINDOWS else getattr(ctypes.CDLL(None), name)
     return ctypes.cast(function, ctypes.c_void_p).value
 
 
-llvmlite.binding.add_symbol("minitorch_nap", _address_of_nap())
-_NAP = 1 if sys.platform == "win32" else 50
+_WINDOWS = sys.platform == "win32"
+# Sleeps for microseconds on POSIX, for milliseconds on Windows.
+llvmlite.binding.add_symbol("minitorch_nap", _address("usleep", "Sleep"))
+_NAP = 1 if _WINDOWS else 50
+llvmlite.binding.add_symbol("minitorch_clock", _address("clock_gettime", "QueryPerformanceCounter"))
+_CLOCK = 0 if _WINDOWS else time.CLOCK_MONOTONIC
 
 
 def _place(context, builder, sig, args):
@@ -113,6 +118,25 @@ def _nap(typing, time):
     return types.void(types.int64), generate
 
 
+@intrinsic
+def _now(typing):
+    """A time in nanoseconds; on Windows in units that are some 100."""
+
+    def generate(context, builder, sig, args):
+        room = cgutils.alloca_once(builder, _INT64, size=2)
+        if _WINDOWS:
+            kind = ir.FunctionType(ir.IntType(32), [room.type])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "minitorch_clock"), [room])
+            return builder.mul(builder.load(room), ir.Constant(_INT64, 100))
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), room.type])
+        function = cgutils.get_or_insert_function(builder.module, kind, "minitorch_clock")
+        builder.call(function, [ir.Constant(ir.IntType(32), _CLOCK), room])
+        rest = builder.load(builder.gep(room, [ir.Constant(_INT64, 1)]))
+        return builder.add(builder.mul(builder.load(room), ir.Constant(_INT64, 1_000_000_000)), rest)
+
+    return types.int64(), generate
+
+
 @kernel
 def _idle(one):
     """A while for a waiting loop: roots of 1, one after the other, leave the core's other thread what it needs.
@@ -153,7 +177,9 @@ def _hand_out(box, function, arguments, count, parts, one):
     _store(box, _DONE, 0)
     _store(box, _FAILED, 0)
     _store(box, _TICKET, task << 32 | parts << 16)
+    begin = _now()
     _take_parts(box)
+    end = _now()
     turn = 0
     # The arguments lie on this stack: whoever has begun a part must end it before the function returns.
     while _load(box, _DONE) < parts:
@@ -161,7 +187,8 @@ def _hand_out(box, function, arguments, count, parts, one):
         turn += 1 if one < 2.0 else 2  # what nobody looks at would not be computed
         if turn > TURNS:
             _nap(_NAP)
-    return (LATE if turn > TURNS + _MANY_NAPS else 0) | (FAILED if _load(box, _FAILED) else 0)
+    late = turn > TURNS and _now() - end > end - begin + _TOO_LATE
+    return (LATE if late else 0) | (FAILED if _load(box, _FAILED) else 0)
 
 
 @kernel
