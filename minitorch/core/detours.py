@@ -15,8 +15,8 @@ from typing import Any
 
 Around = Callable[[Callable], Callable]
 
-#: what can be put around a function, from the inside to the outside
-LAYERS = ("bfloat16", "autocast")
+#: what can be put around a function, from the inside to the outside: each has a bit
+LAYERS = {"bfloat16": 1, "autocast": 2}
 
 _TARGET = "the function to call"
 _lock = threading.RLock()
@@ -31,20 +31,22 @@ class _Detour:
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
         )
         self.twin.__kwdefaults__ = function.__kwdefaults__
-        self.around: dict[str, Around] = {}
-        #: by what is around: regions of autocast come and go with every step of training
-        self._codes: dict[tuple[Around, ...], CodeType] = {(): self.own}
+        self.around: dict[int, Around] = {}
+        #: the bits of the layers that are there
+        self.present = 0
+        #: by these bits: regions of autocast come and go with every step of training
+        self._codes: dict[int, CodeType] = {0: self.own}
         if not hasattr(function, "__wrapped__"):
             function.__wrapped__ = self.twin  # for inspect.signature
 
     def code(self) -> CodeType:
-        around = tuple([self.around[layer] for layer in LAYERS if layer in self.around])
-        code = self._codes.get(around)
+        code = self._codes.get(self.present)
         if code is None:
             target: Callable = self.twin
-            for put in around:
-                target = put(target)
-            code = self._codes[around] = _calling(target, self.own)
+            for bit in LAYERS.values():
+                if self.present & bit:
+                    target = self.around[bit](target)
+            code = self._codes[self.present] = _calling(target, self.own)
         return code
 
 
@@ -76,20 +78,26 @@ def _calling(target: Callable, own: CodeType) -> CodeType:
 
 
 def put_around(layer: str, functions: Iterable[tuple[Any, Around]]) -> None:
-    """Functions (not builtins, classes or methods) become what ``around(function)`` gives, until they are freed."""
+    """Functions (not builtins, classes or methods) become what ``around(function)`` gives, until they are freed.
+
+    One and the same ``around`` is put around a function each time.
+    """
+    bit = LAYERS[layer]
     with _lock:
         for function, around in functions:
             detour = _detours.get(function)
             if detour is None:
                 detour = _detours[function] = _Detour(function)
-            detour.around[layer] = around
+            detour.around.setdefault(bit, around)
+            detour.present |= bit
             function.__code__ = detour.code()
 
 
 def free(layer: str, functions: Iterable[Any]) -> None:
     """Takes away what :func:`put_around` put there."""
+    bit = LAYERS[layer]
     with _lock:
         for function in functions:
             detour = _detours[function]
-            del detour.around[layer]
+            detour.present &= ~bit
             function.__code__ = detour.code()
