@@ -79,6 +79,38 @@ def test_softmax_of_views_of_any_shape(stand_in: Any) -> None:
         np.testing.assert_allclose(found.get(), expected, rtol=1e-12, atol=1e-12)
 
 
+MASKED = [
+    # scores; mask or what is hidden, broadcast to them
+    ((4, 5), (5,)), ((2, 3, 7), (3, 7)), ((2, 3, 7), (2, 1, 7)), ((2, 3, 4, 40), (2, 1, 1, 40)), ((2, 3, 4, 9), (4, 1)),
+    ((2, 3, 4, 300), (3, 1, 300)), ((1, 2, 3, 2500), (3, 2500)), ((2, 1, 3, 2, 5), (2, 1, 3, 2, 5)), ((7, 3), (1, 1)),
+    ((2, 3, 1, 2, 5), (1, 2, 5)),
+]  # fmt: skip
+
+
+@needs_compiler
+@pytest.mark.parametrize("row", MASKED, ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_masked_softmax(stand_in: Any, row: tuple, dtype: str) -> None:
+    shape, own = row
+    rng = np.random.default_rng(20)
+    scores, mask = rng.standard_normal(shape).astype(dtype), rng.standard_normal(own).astype(dtype)
+    hidden = rng.random(own) < 0.4
+    mask[hidden] = -np.inf
+    scores[0, ..., :1] = np.nan
+    for given in ((None, None), (mask, None), (None, hidden), (mask, hidden), (np.full_like(mask, -np.inf), None)):
+        for zeros in (True, False):
+            with np.errstate(invalid="ignore"):
+                compare(stand_in, primitives.masked_softmax, scores, 0.7, *given, zeros, tolerance=1e-6)
+
+
+def test_masks_that_the_kernel_does_not_know(stand_in: Any) -> None:
+    scores, mask = np.random.default_rng(21).standard_normal((2, 3, 2, 2, 4)), np.ones((3, 1, 1, 4))
+    with counted() as counts:
+        found = primitives.masked_softmax(stand_in.asarray(scores), 1.0, stand_in.asarray(mask), None, True)
+    assert not any(name.startswith("kernel") for name in counts.by_name)
+    np.testing.assert_allclose(found.get(), primitives.masked_softmax.portable(scores, 1.0, mask, None, True))
+
+
 @pytest.mark.parametrize(
     "shape, axis, dtype",
     [((6, 5), 1, "float16"), ((2, 70000), 1, "float32"), ((2000, 3), 0, "float64")],

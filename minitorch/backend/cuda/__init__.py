@@ -34,6 +34,7 @@ _REPLACEMENTS = {
     "flag_outside": "minitorch.backend.cuda.index_check",
     "log_softmax_backward": "minitorch.backend.cuda.softmax",
     "log_softmax_forward": "minitorch.backend.cuda.softmax",
+    "masked_softmax": "minitorch.backend.cuda.softmax",
     "max_pool_backward": "minitorch.backend.cuda.pooling",
     "max_pool_forward": "minitorch.backend.cuda.pooling",
     "move_statistics": "minitorch.backend.cuda.normalization",

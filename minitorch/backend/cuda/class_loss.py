@@ -17,12 +17,12 @@ def class_loss_forward(scores: Any, classes: Any, ignore_index: int, reduction: 
     threads = team(number, classes.size, inner > 1) if accepts(scores) and scores.size else None
     if threads is None:
         return NotImplemented
-    xp, dtype, (lanes, grid, block) = cupy(), scores.dtype, threads
+    xp, dtype, (lanes, grid) = cupy(), scores.dtype, threads
     scores, classes = contiguous(scores), contiguous(classes)
     losses, log_sums = xp.empty(classes.shape, dtype), xp.empty(classes.shape, dtype)
     ignored = classes.dtype.type(ignore_index)
     launch(
-        _FILE, "class_loss_rows", dtype, grid, block, scores, classes, losses, log_sums, flags, slot, ignored, number,
+        _FILE, "class_loss_rows", dtype, grid, BLOCK, scores, classes, losses, log_sums, flags, slot, ignored, number,
         inner, lanes, classes.size,
     )  # fmt: skip
     if reduction == "none":

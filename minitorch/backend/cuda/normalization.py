@@ -91,13 +91,13 @@ def _rows(x: Any, weight: Any, bias: Any, layout: Layout, eps: float) -> Any:
     threads = None if seen is None else team(seen[1], seen[0])
     if seen is None or threads is None:
         return NotImplemented
-    (rows, length, affine), (lanes, grid, block) = seen, threads
+    (rows, length, affine), (lanes, grid) = seen, threads
     xp, dtype = cupy(), x.dtype
     shape = [1 if i in layout.axes else n for i, n in enumerate(layout.view)]
     out, var, invstd = xp.empty(x.shape, dtype), xp.empty(shape, dtype), xp.empty(shape, dtype)
     mean = xp.empty(shape, dtype) if layout.centred else None
     launch(
-        _FILE, "standardize_rows", dtype, grid, block, x, weight, bias, out, mean, var, invstd, eps,
+        _FILE, "standardize_rows", dtype, grid, BLOCK, x, weight, bias, out, mean, var, invstd, eps,
         _packed(_AFFINE, affine), lanes, length, rows,
     )  # fmt: skip
     return out, mean, var, invstd
@@ -108,13 +108,13 @@ def _rows_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layo
     threads = None if seen is None else team(seen[1], seen[0])
     if seen is None or threads is None:
         return NotImplemented
-    (rows, length, affine), (lanes, grid, block) = seen, threads
+    (rows, length, affine), (lanes, grid) = seen, threads
     gx = cupy().empty(x.shape, x.dtype)
     if weight is not None and affine == (1, length, 1) and length <= lanes * KEPT:
         sums = _layer_grad(g, x, weight, mean, invstd, gx, lanes, length, rows)
         return (gx, *sums.reshape(2, *layout.affine))
     launch(
-        _FILE, "standardize_rows_backward", x.dtype, grid, block, g, x, weight, mean, invstd, gx,
+        _FILE, "standardize_rows_backward", x.dtype, grid, BLOCK, g, x, weight, mean, invstd, gx,
         _packed(_AFFINE, affine), lanes, length, rows,
     )  # fmt: skip
     if weight is None:
@@ -189,8 +189,8 @@ def _slopes(g: Any, x: Any, mean: Any, invstd: Any, view: tuple[int, ...], group
 def _channels_grad(g: Any, x: Any, weight: Any, mean: Any, invstd: Any, layout: Layout) -> Any:
     xp, view = cupy(), layout.view
     partial = _slopes(g, x, mean, invstd, view, 0, 1)
-    gx, sums = xp.empty(x.shape, x.dtype), xp.empty((2, *layout.affine), x.dtype)
+    gx, *sums = (xp.empty(shape, x.dtype) for shape in (x.shape, layout.affine, layout.affine))
     _launch_channels(
-        "standardize_channels_backward", view, len(partial), x.dtype, g, x, weight, mean, invstd, partial, gx, sums
+        "standardize_channels_backward", view, len(partial), x.dtype, g, x, weight, mean, invstd, partial, gx, *sums
     )  # fmt: skip
     return (gx, None, None) if weight is None else (gx, *sums)

@@ -7,29 +7,24 @@ from minitorch.backend.cuda.launching import BLOCK
 #: elements of a row that a thread keeps in registers, as in the source
 KEPT = 8
 WARP = 32
-# Elements of a row from which a larger block is worth its place.
-_LONG = 8192
 # Blocks that leave much of a GPU idle, and the elements of a row, side by side or apart, from which it takes them
 # longer than array calls, which share out a row, take for their more passes.  Estimates from latencies, not measured.
 _FEW, _LONGEST, _LONGEST_APART = 64, 1 << 16, 1 << 10
 
 
-def team(length: int, rows: int, apart: bool = False) -> tuple[int, int, int] | None:
-    """(threads of a row, blocks, threads of a block) for ``rows`` of ``length`` elements; ``None``: better left alone.
+def team(length: int, rows: int, apart: bool = False) -> tuple[int, int] | None:
+    """(threads of a row, blocks) for ``rows`` of ``length`` elements; ``None``: better left alone.
 
     ``apart``: the elements of a row do not lie side by side, those of neighbouring rows do.
 
     >>> team(10, 64), team(1000, 64), team(10, 64, apart=True), team(100000, 1)
-    ((16, 4, 256), (256, 64, 256), (8, 2, 256), None)
+    ((16, 4), (256, 64), (8, 2), None)
     """
     if apart:
-        lanes, grid, block = BLOCK // WARP, -(-rows // WARP), BLOCK
-    elif length <= WARP * KEPT:
-        lanes = min(WARP, 1 << (length - 1).bit_length())
-        grid, block = -(-rows * lanes // BLOCK), BLOCK
+        lanes, grid = BLOCK // WARP, -(-rows // WARP)
     else:
-        lanes = block = BLOCK if length < _LONG else 2 * BLOCK
-        grid = rows
+        lanes = min(WARP, 1 << (length - 1).bit_length()) if length <= WARP * KEPT else BLOCK
+        grid = -(-rows * lanes // BLOCK)
     if grid < _FEW and length > (_LONGEST_APART if apart else _LONGEST):
         return None
-    return lanes, grid, block
+    return lanes, grid

@@ -40,6 +40,7 @@ from minitorch.backend.primitives.scatter import add_rows_in_order, index_put_ad
 from minitorch.backend.primitives.softmax import (
     log_softmax_backward,
     log_softmax_forward,
+    masked_softmax,
     softmax_backward,
     softmax_forward,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "lgamma",
     "log_softmax_backward",
     "log_softmax_forward",
+    "masked_softmax",
     "max_pool_backward",
     "max_pool_forward",
     "max_pool_gather",

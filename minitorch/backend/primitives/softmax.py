@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.row_reductions import row_extremes, sums
 
-__all__ = ["log_softmax_backward", "log_softmax_forward", "softmax_backward", "softmax_forward"]
+__all__ = ["log_softmax_backward", "log_softmax_forward", "masked_softmax", "softmax_backward", "softmax_forward"]
 
 
 @primitive
@@ -49,3 +51,31 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     product = lib.exp(out)
     product *= sums(g, (axis,), True)
     return lib.subtract(g, product, out=product)
+
+
+@primitive
+def masked_softmax(scores: Any, scale: float, mask: Any, hidden: Any, zeros: bool) -> Any:
+    """Softmax over the last axis of ``scores * scale + mask``, without the places that are ``hidden``.
+
+    Args:
+        scores: (..., S), of at least two dimensions; it may be empty.
+        mask: broadcast to the scores' shape, or ``None``.
+        hidden: of bool, broadcast to the scores' shape, or ``None``.
+        zeros: whether a row of which all places are hidden, or minus infinity, gets zeros; otherwise it gets NaN.
+    """
+    lib = array_module(scores)
+    out = scores * scores.dtype.type(scale)
+    if mask is not None:
+        out += mask
+    if hidden is not None:
+        lib.copyto(out, out.dtype.type(-np.inf), where=hidden)
+    peak = out.max(axis=-1, keepdims=True)
+    if zeros:
+        peak = lib.where(peak == -np.inf, peak.dtype.type(0), peak)
+    out -= peak
+    lib.exp(out, out=out)
+    total = out.sum(axis=-1, keepdims=True)
+    if zeros:
+        total = lib.where(total == 0, total.dtype.type(1), total)
+    out /= total
+    return out

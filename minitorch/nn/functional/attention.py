@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives.softmax import masked_softmax
 from minitorch.core.op import Array, op
 from minitorch.core.tensor import Tensor
 from minitorch.nn.functional.dropout import dropout
@@ -16,27 +17,8 @@ from minitorch.ops.softmax import _softmax_grad
 
 
 @op("SoftmaxBackward0")
-def _weights(scores: Array, scale, mask, hidden):
-    """Softmax over the last axis of ``scores * scale + mask``, without the places that are ``hidden``.
-
-    A row of which all places are hidden has weights of zero.  ``None``: no mask, nothing hidden.
-    """
-    lib = xp(scores)
-    out = scores * scores.dtype.type(scale)
-    if mask is not None:
-        out += mask
-    if hidden is not None:
-        lib.copyto(out, out.dtype.type(-np.inf), where=hidden)
-    peak = out.max(axis=-1, keepdims=True)
-    if hidden is not None or mask is not None:
-        peak = lib.where(peak == -np.inf, peak.dtype.type(0), peak)
-    out -= peak
-    lib.exp(out, out=out)
-    total = out.sum(axis=-1, keepdims=True)
-    if hidden is not None or mask is not None:
-        total = lib.where(total == 0, total.dtype.type(1), total)
-    out /= total
-    return out
+def _weights(scores: Array, scale, mask, hidden, zeros):
+    return masked_softmax(scores, scale, mask, hidden, zeros)
 
 
 # Where a place is hidden its weight is zero, and so is its gradient.
@@ -154,7 +136,8 @@ def attention(
         scores = _as_large_as(scores, mask)
     hidden = _hidden(xp(scores._data), mask, is_causal, rows, columns)
     if attn_mask is not None and attn_mask.requires_grad:
-        scores, scale, mask = scores * scale + attn_mask, 1.0, 0
-    weights = _weights(scores, scale, None if hidden is not None else mask, hidden)
+        scores, scale, mask = scores * scale + attn_mask, 1.0, None
+    zeros = attn_mask is not None or is_causal
+    weights = _weights(scores, scale, None if hidden is not None else mask, hidden, zeros)
     weights = dropout(weights, dropout_p, training=True)
     return weights @ value, weights

@@ -9,7 +9,7 @@
 #include "teams.cuh"
 
 // `losses`: each row's, 0 for one that does not count.  A class out of range sets a flag.
-extern "C" __global__ void __launch_bounds__(512) class_loss_rows(
+extern "C" __global__ void __launch_bounds__(256) class_loss_rows(
     const REAL* __restrict__ scores, const long long* __restrict__ classes, REAL* __restrict__ losses,
     REAL* __restrict__ log_sums, long long* flags, int slot, long long ignored, int number, int inner, int lanes,
     int rows) {

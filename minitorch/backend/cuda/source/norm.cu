@@ -51,7 +51,7 @@ struct Affine {
 };
 
 // `mean`: null if only the root of the mean square counts.  Weight and bias may be null.
-extern "C" __global__ void __launch_bounds__(512) standardize_rows(
+extern "C" __global__ void __launch_bounds__(256) standardize_rows(
     const REAL* __restrict__ x, const REAL* __restrict__ weight, const REAL* __restrict__ bias,
     REAL* __restrict__ out, REAL* __restrict__ mean, REAL* __restrict__ var, REAL* __restrict__ invstd, REAL eps,
     Affine affine, int lanes, int length, int rows) {
@@ -97,7 +97,7 @@ extern "C" __global__ void __launch_bounds__(512) standardize_rows(
 }
 
 // The gradient by x; with x less its mean, s = 1 / std and w the weight: s w g - x s^3 mean(w g x) - s mean(w g).
-extern "C" __global__ void __launch_bounds__(512) standardize_rows_backward(
+extern "C" __global__ void __launch_bounds__(256) standardize_rows_backward(
     const REAL* __restrict__ g, const REAL* __restrict__ x, const REAL* __restrict__ weight,
     const REAL* __restrict__ mean, const REAL* __restrict__ invstd, REAL* __restrict__ gx, Affine affine, int lanes,
     int length, int rows) {
@@ -323,11 +323,12 @@ extern "C" __global__ void channel_slopes(
     to[view.channels] = total;
 }
 
-// The gradient by x, and the sums over all parts (2, channels).
+// The gradient by x, and the sums over all parts: those by weight and bias, each in an array of its own, which a
+// parameter's `grad` can take as it is.
 extern "C" __global__ void standardize_channels_backward(
     const REAL* __restrict__ g, const REAL* __restrict__ x, const REAL* __restrict__ weight,
     const REAL* __restrict__ mean, const REAL* __restrict__ invstd, const REAL* __restrict__ partial,
-    REAL* __restrict__ gx, REAL* __restrict__ sums, View view, int parts) {
+    REAL* __restrict__ gx, REAL* __restrict__ weight_grad, REAL* __restrict__ bias_grad, View view, int parts) {
     Walk walk(view);
     if (!walk.inside) return;
     int c = walk.channel;
@@ -337,8 +338,8 @@ extern "C" __global__ void standardize_channels_backward(
         total += partial[((long long)part * 2 + 1) * view.channels + c];
     }
     if (!blockIdx.y && !walk.team.lane) {
-        sums[c] = along;
-        sums[view.channels + c] = total;
+        weight_grad[c] = along;
+        bias_grad[c] = total;
     }
     REAL middle = mean[c], scale = invstd[c] * (weight ? weight[c] : (REAL)1);
     along *= invstd[c] / number;

@@ -32,7 +32,7 @@ struct Team {
     // Joins the values of all threads of the row, in an order that their number alone decides; each thread gets it.
     template <class Join>
     __device__ REAL joined(REAL value, Join join) const {
-        __shared__ REAL shown[16][32];  // of a block of up to 512 threads
+        __shared__ REAL shown[8][32];  // of a block of up to 256 threads
         int warp = threadIdx.x / 32, place = threadIdx.x % 32;
         if (!across)
             for (int step = (lanes < 32 ? lanes : 32) / 2; step; step /= 2)
@@ -56,7 +56,7 @@ struct OnlineSum {
     REAL top, sum;
 
     __device__ void add(REAL value) {
-        if (value > top) {
+        if (value > top || value != value) {  // NaN stays at the top
             sum = sum * exp(top - value) + 1;
             top = value;
         } else {
