@@ -2,8 +2,10 @@
 
 import importlib.abc
 import importlib.machinery
+import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +129,20 @@ def test_the_remedy_names_what_to_install(monkeypatch):
         with monkeypatch.context() as patch:
             broken(patch, case)
             assert remedy in cuda.why_unavailable()
+
+
+@pytest.mark.skipif(cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("command", ["benchmarks --device cuda --only selftest --against none", "pytest -m gpu -q"])
+def test_commands_for_a_gpu_say_what_is_missing(command, tmp_path):
+    module, *arguments = command.split()
+    if module == "pytest":
+        arguments += ["-p", "no:cacheprovider", "tests/test_gpu.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True
+    )
+    assert done.returncode == (2 if module == "benchmarks" else 0), done.stderr
+    assert cuda.why_unavailable() in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("no_cupy")

@@ -12,6 +12,7 @@ from cupy_stand_in import counted, counting, raw
 
 import minitorch
 from benchmarks import pytorch_launches, roofline
+from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads.models import lenet
 
 pytestmark = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
@@ -140,6 +141,30 @@ def test_fewer_launches_than_pytorch(stand_in: Any, cpu_default: None) -> None:
     with counted() as counts:
         mine()
     assert counts.launches < theirs
+
+
+# ---- what is timed where there is a GPU: python -m benchmarks --device cuda
+
+#: the rest are the same programs at sizes that take long on a host
+TIMED = [
+    name
+    for name, workload in WORKLOADS.items()
+    if workload.kind == "call"
+    and name.startswith(("train/", "infer/", "op/", "engine/scalars"))
+    and not any(part in name for part in ("vgg", "mlp", "/1024/", "batch-64", "batch-256"))
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TIMED)
+def test_benchmarks_neither_wait_nor_copy(cpu_default: None, name: str) -> None:
+    with roofline.stand_in() as cupy:
+        step = WORKLOADS[name].build_for("minitorch")(minitorch, "cuda")
+        step()
+        with cupy.counted() as counts:
+            step()
+    assert counts.launches > 0
+    assert counts.syncs == counts.uploads == counts.downloads == 0, counts.by_name
 
 
 # ---- the command that writes these figures into the docs

@@ -15,6 +15,7 @@ from cupy_stand_in import counted
 
 import minitorch
 from minitorch import cuda, nn
+from minitorch.utils.optional import available
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def test_what_there_is() -> None:
     assert cuda.get_device_name(1) == cuda.get_device_name("cuda:0") == "Stand-in"
     assert cuda.get_device_capability() == (8, 0)
     assert cuda.get_device_properties(0).total_memory == cupy_stand_in.machine["memory"]
-    assert not cuda.is_bf16_supported()
+    assert cuda.is_bf16_supported() == available("ml_dtypes")
 
 
 def test_current_device() -> None:
@@ -233,9 +234,20 @@ def test_streams_and_events() -> None:
     cuda.synchronize()
     with pytest.raises(RuntimeError, match="enable_timing"):
         begin.elapsed_time(cuda.Event())
-    with pytest.raises(NotImplementedError, match="CUDA graphs"):
-        cuda.graph(None)
     assert str(cuda.Stream("cuda:1").device) == "cuda:1"
+
+
+def test_graphs_are_refused_with_the_reason_and_the_remedy() -> None:
+    net, x = nn.Linear(2, 2), minitorch.zeros(1, 2)
+    for use in (
+        lambda: cuda.CUDAGraph(),
+        lambda: cuda.graph(None, stream=cuda.Stream()),
+        lambda: cuda.make_graphed_callables(net, (x,)),
+        lambda: cuda.graph_pool_handle(),
+    ):
+        with pytest.raises(NotImplementedError, match=r"CUDA graphs .* takes new memory .* call the model or the step"):
+            use()
+    assert not cuda.is_current_stream_capturing()
 
 
 def test_synchronize_reports_wrong_indices() -> None:

@@ -140,7 +140,7 @@ def default_stream(device: Any = None) -> Stream:
 
 
 def graph(*args: Any, **kwargs: Any) -> Any:
-    """Not supported.
+    """Not supported, and neither are ``CUDAGraph``, ``make_graphed_callables`` and ``graph_pool_handle``.
 
     Raises:
         NotImplementedError: always.  A graph replays kernels with the addresses they had when it was captured, but each
@@ -148,6 +148,7 @@ def graph(*args: Any, **kwargs: Any) -> Any:
     """
     raise NotImplementedError(
         "CUDA graphs are not supported: a graph replays kernels with the addresses and numbers of the step that was "
-        "captured, and every step here takes new memory from CuPy's pool. Leave out torch.cuda.graph: the step runs as "
-        "it is"
+        "captured, and every step here takes new memory from CuPy's pool. Leave out graph, CUDAGraph and "
+        "make_graphed_callables, and call the model or the step itself; a larger batch makes launches a smaller part "
+        "of the time"
     )
