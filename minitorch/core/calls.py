@@ -130,7 +130,7 @@ def general_call(spec: Spec) -> Callable:
                 result = call(*args, **kwargs)
                 return result if target is None else into(target, result, spec.name)
             args = spec.bind(args, kwargs)
-        arrays = _plain_arrays(args[:n], spec.optional) if plain else None
+        arrays: Any = _plain_arrays(args[:n], spec.optional) if plain else None
         if spec.takes_list:
             inputs = tuple(args[0])
             args = (inputs, *args[1:])
