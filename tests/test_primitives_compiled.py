@@ -9,7 +9,6 @@ import pytest
 from minitorch.backend.primitives import (
     max_pool_backward,
     max_pool_forward,
-    normalization,
     optim_steps,
     pointwise,
     products,
@@ -92,53 +91,6 @@ def test_pointwise_leaves_what_it_cannot_take_alone():
     np.testing.assert_array_equal(replacement(pointwise.relu)(-x[::-1].T), 0 * x.T)
     assert replacement(pointwise.relu)(x.astype(np.float16)) is NotImplemented
     assert replacement(pointwise.where_nonzero)(x, x[:1]) is NotImplemented
-
-
-# ---- normalisation
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
-@pytest.mark.parametrize("size", [(4, 3, 8), (1, 5, 49), (32, 16, 1024)], ids=str)
-def test_batch_norm(size, affine, dtype):
-    layout = normalization.layout_of(size, (0, 2), (1, size[1], 1))
-    x, g = (RNG.standard_normal((2, *size)) * 3 + 5).astype(dtype)
-    weight, bias = RNG.standard_normal((2, 1, size[1], 1)).astype(dtype) if affine else (None, None)
-    expected = normalization.standardize.portable(x, weight, bias, layout, 1e-5)
-    result = replacement(normalization.standardize)(x, weight, bias, layout, 1e-5)
-    for ours, theirs in zip(result, expected):
-        assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5)
-    _, mean, _, invstd = expected
-    expected = normalization.standardize_grad.portable(g, x, weight, mean, invstd, layout)
-    result = replacement(normalization.standardize_grad)(g, x, weight, mean, invstd, layout)
-    for ours, theirs in zip(result, expected):
-        if theirs is None:
-            assert ours is None
-        else:
-            assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-            scale = abs(theirs).max()
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=scale * (2e-5 if dtype == "float32" else 1e-12))
-
-
-def test_batch_norm_keeps_nan_where_it_is():
-    x = np.ones((2, 3, 9), np.float32)
-    x[0, 1, 2] = np.nan
-    out = replacement(normalization.standardize)(
-        x, None, None, normalization.layout_of((2, 3, 9), (0, 2), (1, 3, 1)), 1e-5
-    )
-    assert np.isnan(out[0][:, 1]).all() and not np.isnan(out[0][:, [0, 2]]).any()
-
-
-def test_other_layouts_are_left_alone():
-    x = np.ones((4, 30), np.float32)
-    assert (
-        replacement(normalization.standardize)(x, None, None, normalization.layout_of((4, 30), (1,), (1, 30)), 1e-5)
-        is NotImplemented
-    )
-    half = np.ones((4, 3, 9), np.float16)
-    layout = normalization.layout_of((4, 3, 9), (0, 2), (1, 3, 1))
-    assert replacement(normalization.standardize)(half, None, None, layout, 1e-5) is NotImplemented
 
 
 # ---- optimizer steps

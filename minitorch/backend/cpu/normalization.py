@@ -1,4 +1,4 @@
-"""Batch normalisation in as few passes over memory as there are: other layouts stay with the portable version."""
+"""Normalisation in as few passes over memory as there are: over batches, groups of channels, and rows."""
 
 from __future__ import annotations
 
@@ -17,40 +17,82 @@ _LEAST = 1 << 14
 _SHORTEST = 8
 
 
-def _suits(layout: Layout, x: np.ndarray) -> bool:
-    """Whether the layout is that of a batch, with enough positions to loop over."""
-    batch = layout.axes == (0, 2) and layout.centred and len(layout.view) == 3
-    return batch and layout.view[2] >= _SHORTEST and x.size > 0
+def _kind(layout: Layout, x: np.ndarray) -> str | None:
+    """Which of the kernels a layout has, if there is enough to loop over."""
+    dims, axes = len(layout.view), layout.axes
+    if not x.size or layout.view[-1] < _SHORTEST:
+        return None
+    if dims == 2 and axes == (1,):
+        return "rows"
+    if not layout.centred:
+        return None
+    if dims == 3 and axes == (0, 2):
+        return "batch"
+    return "groups" if axes == tuple(range(2, dims)) and layout.affine[0] == 1 else None
 
 
-def _row(values: Any, channels: int, default: float, dtype: np.dtype) -> np.ndarray:
-    return np.full(channels, default, dtype) if values is None else values.reshape(channels)
+def _spread(values: Any, shape: tuple[int, ...], default: float, dtype: np.dtype) -> np.ndarray:
+    return np.full(shape, default, dtype) if values is None else values.reshape(shape)
+
+
+def _as_groups(layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes (N·G, K, S) of the input and (G, K) of weight and bias."""
+    images, groups, *channels, positions = layout.view
+    each = channels[0] if channels else 1
+    return (images * groups, each, positions), (groups, each)
 
 
 def standardize(x: np.ndarray, weight: Any, bias: Any, layout: Layout, eps: float) -> Any:
-    if not (_suits(layout, x) and plain(x, weight, bias)):
+    kind = _kind(layout, x)
+    if kind is None or not plain(x, weight, bias):
         return NotImplemented
-    channels = x.shape[1]
-    w, b = _row(weight, channels, 1, x.dtype), _row(bias, channels, 0, x.dtype)
+    shape = layout.view
+    if kind == "groups":
+        shape, affine = _as_groups(layout)
+    else:
+        affine = shape[1:2]
+    w, b = _spread(weight, affine, 1, x.dtype), _spread(bias, affine, 0, x.dtype)
     out = np.empty_like(x)
-    statistics = np.empty((3, channels), x.dtype)
-    mean, var, invstd = statistics
-    number = parts(channels, _LEAST // layout.samples)
-    kernels.standardize(channels, number, x, w, b, float(eps), out, mean, var, invstd)
-    return (out, *statistics.reshape(3, *layout.affine))
+    count = shape[1] if kind == "batch" else shape[0]
+    statistics = np.empty((3, count), x.dtype)
+    number = parts(count, _LEAST // layout.samples)
+    arrays = x.reshape(shape), w, b, float(eps)
+    if kind == "batch":
+        kernels.standardize(count, number, *arrays, out, *statistics)
+    elif kind == "groups":
+        kernels.standardize_groups(count, number, *arrays, out.reshape(shape), *statistics)
+    else:
+        kernels.standardize_rows(count, number, *arrays, layout.centred, out, *statistics)
+    kept = [1 if axis in layout.axes else n for axis, n in enumerate(layout.view)]
+    mean, var, invstd = statistics.reshape(3, *kept)
+    return out, mean if layout.centred else None, var, invstd
 
 
-def standardize_grad(
-    g: np.ndarray, x: np.ndarray, weight: Any, mean: np.ndarray, invstd: np.ndarray, layout: Layout
-) -> Any:
-    g = np.ascontiguousarray(g)
-    if not (_suits(layout, x) and plain(x, g, weight, mean, invstd)):
+def standardize_grad(g: np.ndarray, x: np.ndarray, weight: Any, mean: Any, invstd: np.ndarray, layout: Layout) -> Any:
+    kind = _kind(layout, x)
+    if kind is None or x.dtype != g.dtype or g.shape != x.shape:
         return NotImplemented
-    channels = x.shape[1]
-    w, m, s = _row(weight, channels, 1, x.dtype), mean.reshape(channels), invstd.reshape(channels)
-    out, sums = np.empty_like(x), np.empty((2, channels), x.dtype)
-    number = parts(channels, _LEAST // layout.samples)
-    kernels.standardize_grad(channels, number, g, x, w, m, s, out, *sums)
+    g = g if g.flags.carray else np.array(g, order="C")
+    if not plain(x, g, weight, mean, invstd):
+        return NotImplemented
+    s = invstd.reshape(-1)
+    m = np.zeros_like(s) if mean is None else mean.reshape(-1)
+    out = np.empty_like(x)
+    number = parts(len(s), _LEAST // layout.samples)
+    if kind == "batch":
+        w, sums = _spread(weight, s.shape, 1, x.dtype), np.empty((2, len(s)), x.dtype)
+        kernels.standardize_grad(len(s), number, g, x, w, m, s, out, *sums)
+    elif kind == "groups":
+        shape, affine = _as_groups(layout)
+        w, sums = _spread(weight, affine, 1, x.dtype), np.empty((2, *shape[:2]), x.dtype)
+        views = g.reshape(shape), x.reshape(shape), w, m, s, out.reshape(shape)
+        kernels.standardize_groups_grad(len(s), number, *views, *sums)
+        sums = sums.reshape(2, layout.view[0], -1).sum(1)
+    else:
+        w, sums = _spread(weight, x.shape[1:], 1, x.dtype), np.zeros((2, number, x.shape[1]), x.dtype)
+        kernels.standardize_rows_grad(len(s), number, g, x, w, m, s, layout.centred, out, *sums)
+        sums = sums.sum(1)
     if weight is None:
         return out, None, None
-    return (out, *sums.reshape(2, *layout.affine))
+    by_weight, by_bias = sums.reshape(2, *layout.affine)
+    return out, by_weight, by_bias if layout.centred else None

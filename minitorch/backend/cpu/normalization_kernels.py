@@ -76,3 +76,102 @@ def standardize_grad(first, last, g, x, weight, mean, invstd, out, by_weight, by
             gradient, source, target = g[n, c], x[n, c], out[n, c]
             for i in range(positions):
                 target[i] = gradient[i] * scale + (source[i] - m) * slope + level
+
+
+# ---- groups of channels, image by image
+
+
+@shared
+def standardize_groups(first, last, x, weight, bias, eps, out, mean, var, invstd):
+    """Groups ``first`` to ``last`` of ``out`` (N·G, K, S) and their statistics (N·G,); weight and bias are (G, K)."""
+    _, channels, positions = x.shape
+    kind = x.dtype.type
+    samples = kind(channels * positions)
+    for r in range(first, last):
+        total = kind(0)
+        for k in range(channels):
+            total += _sum(x[r, k])
+        m = total / samples
+        total = kind(0)
+        for k in range(channels):
+            total += _squares(x[r, k], m)
+        v = total / samples
+        s = kind(1) / math.sqrt(v + kind(eps))
+        mean[r], var[r], invstd[r] = m, v, s
+        group = r % len(weight)
+        for k in range(channels):
+            source, target = x[r, k], out[r, k]
+            scale, shift = s * weight[group, k], bias[group, k]
+            for i in range(positions):
+                target[i] = (source[i] - m) * scale + shift
+
+
+@shared
+def standardize_groups_grad(first, last, g, x, weight, mean, invstd, out, by_weight, by_bias):
+    """Groups ``first`` to ``last`` of the gradients by ``x`` (N·G, K, S) and of what the sums over N of ``by_weight``
+    and ``by_bias`` (N·G, K) are."""
+    _, channels, positions = x.shape
+    samples = x.dtype.type(channels * positions)
+    for r in range(first, last):
+        m, s, group = mean[r], invstd[r], r % len(weight)
+        total, along = x.dtype.type(0), x.dtype.type(0)
+        for k in range(channels):
+            level, slope = _sum(g[r, k]), _product(g[r, k], x[r, k], m)
+            by_weight[r, k], by_bias[r, k] = slope * s, level
+            total += level * weight[group, k]
+            along += slope * weight[group, k]
+        slope, level = -s * s * s * along / samples, -s * total / samples
+        for k in range(channels):
+            gradient, source, target = g[r, k], x[r, k], out[r, k]
+            scale = s * weight[group, k]
+            for i in range(positions):
+                target[i] = gradient[i] * scale + (source[i] - m) * slope + level
+
+
+# ---- rows, whose elements have weights of their own
+
+
+@functools.partial(kernel, reorder=True)
+def _weighted_sums(run, weight, other, mean):
+    total, along = run.dtype.type(0), run.dtype.type(0)
+    for i in range(run.size):
+        slope = run[i] * weight[i]
+        total += slope
+        along += slope * (other[i] - mean)
+    return total, along
+
+
+@shared
+def standardize_rows(first, last, x, weight, bias, eps, centred, out, mean, var, invstd):
+    """Rows ``first`` to ``last`` of ``out`` (M, D) and of their statistics (M,); weight and bias are (D,)."""
+    kind = x.dtype.type
+    samples = kind(x.shape[1])
+    for r in range(first, last):
+        source, target = x[r], out[r]
+        m = _sum(source) / samples if centred else kind(0)
+        v = _squares(source, m) / samples
+        s = kind(1) / math.sqrt(v + kind(eps))
+        mean[r], var[r], invstd[r] = m, v, s
+        for i in range(source.size):
+            target[i] = (source[i] - m) * s * weight[i] + bias[i]
+
+
+@shared
+def standardize_rows_grad(first, last, g, x, weight, mean, invstd, centred, out, by_weight, by_bias):
+    """Rows ``first`` to ``last`` of the gradients by ``x`` (M, D), and what they add to those by weight and bias: the
+    sums over the first axis of ``by_weight`` and ``by_bias``, (parts, D)."""
+    kind = x.dtype.type
+    samples = kind(x.shape[1])
+    # The part that begins at ⌊M·part / parts⌋.
+    part = (first * len(by_weight) + len(x) - 1) // len(x)
+    slopes, levels = by_weight[part], by_bias[part]
+    for r in range(first, last):
+        gradient, source, target, m, s = g[r], x[r], out[r], mean[r], invstd[r]
+        total, along = _weighted_sums(gradient, weight, source, m)
+        slope = -s * s * s * along / samples
+        level = -s * total / samples if centred else kind(0)
+        for i in range(source.size):
+            moved = source[i] - m
+            target[i] = gradient[i] * weight[i] * s + moved * slope + level
+            slopes[i] += gradient[i] * (moved * s)
+            levels[i] += gradient[i]
