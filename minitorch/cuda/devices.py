@@ -9,6 +9,7 @@ from minitorch.backend.array_module import checked_gpu, choose_gpu, cupy, curren
 from minitorch.backend.index_flags import read_all
 from minitorch.core.device import Device
 from minitorch.core.tensor import Tensor
+from minitorch.utils.optional import available
 
 
 def is_available() -> bool:
@@ -128,8 +129,10 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False: tensors have no bfloat16."""
-    return False
+    """Whether tensors on a GPU can be of bfloat16: that takes CuPy 14 and the package ml_dtypes."""
+    if why_no_cupy() is not None or not available("ml_dtypes"):
+        return False
+    return int(cupy().__version__.partition(".")[0]) >= 14
 
 
 def cuda_version() -> str | None:
