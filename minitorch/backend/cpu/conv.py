@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.cpu import winograd
-from minitorch.backend.cpu.conv_choice import PRODUCTS, WINOGRAD
+from minitorch.backend.cpu import conv_pointwise, winograd
+from minitorch.backend.cpu.conv_choice import POINTWISE, PRODUCTS, WINOGRAD
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
 from minitorch.backend.cpu.conv_runs import Layer, Runs, layer
 from minitorch.backend.cpu.threads import parts, share
@@ -45,6 +45,10 @@ def conv_forward(
     shapes = layer(x.shape[1:], w.shape, tuple(stride), tuple(padding), tuple(dilation), groups)
     if not shapes.fits:
         return NotImplemented  # which says what does not fit
+    if shapes.way is POINTWISE:
+        result = conv_pointwise.forward(x, w, stride, bias, shapes)
+        if result is not NotImplemented:
+            return result
     y = np.empty((len(x), shapes.outputs, *shapes.out), x.dtype)
     if shapes.way is WINOGRAD:
         return winograd.correlate(_memory(x), w, padding, bias, y)
@@ -71,6 +75,10 @@ def conv_input_grad(
     shapes = layer(x_shape, w.shape, tuple(stride), tuple(padding), tuple(dilation), groups)
     if not shapes.fits or gy.shape[1:] != (shapes.outputs, *shapes.out):
         return NotImplemented
+    if shapes.way is POINTWISE:
+        result = conv_pointwise.input_grad(gy, w, tuple(input_spatial_shape), stride, shapes)
+        if result is not NotImplemented:
+            return result
     if shapes.way is WINOGRAD:
         flipped = w[:, :, ::-1, ::-1].swapaxes(0, 1)
         around = tuple([(2 - lo, 0) for lo, _ in padding])
@@ -98,10 +106,13 @@ def conv_weight_grad(
     shapes = layer(x.shape[1:], w_shape, tuple(stride), tuple(padding), tuple(dilation), groups)
     if not shapes.fits or gy.shape[2:] != shapes.out:
         return NotImplemented
-    if shapes.way is WINOGRAD:
+    result: Any = NotImplemented
+    if shapes.way is POINTWISE:
+        result = conv_pointwise.weight_grad(x, gy, stride, shapes)
+    elif shapes.way is WINOGRAD:
         result = winograd.weight_grad(_memory(x), _memory(gy), padding)
-        if result is not NotImplemented:
-            return result
+    if result is not NotImplemented:
+        return result
     if shapes.way is PRODUCTS:
         arguments = (kernel_shape, stride, padding, dilation, groups)
         return _by_images(primitive.conv_weight_grad, (x, gy), None, shapes, *arguments)

@@ -21,18 +21,25 @@ from __future__ import annotations
 import math
 
 from minitorch.backend.cpu.winograd_kernels import BLOCK
-from minitorch.backend.primitives.conv_geometry import Ints
+from minitorch.backend.primitives.conv_geometry import Ints, Pads
 
-DIRECT, WINOGRAD, PRODUCTS = "direct", "winograd", "products"
+DIRECT, WINOGRAD, PRODUCTS, POINTWISE = "direct", "winograd", "products", "pointwise"
 
 
-def way(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int) -> str:
-    """One of the three for the convolution of images (C, \\*spatial) with ``w`` (O, C / groups, \\*kernel) and its
+def way(x_shape: Ints, w_shape: Ints, stride: Ints, padding: Pads, dilation: Ints, groups: int) -> str:
+    """One of the four for the convolution of images (C, \\*spatial) with ``w`` (O, C / groups, \\*kernel) and its
     gradients."""
     outputs, channels = w_shape[:2]
-    if math.prod(w_shape[2:]) == 1 or (max(stride) > 1 and channels >= 16):
-        return PRODUCTS
-    simple = len(x_shape) == 3 and w_shape[2:] == (3, 3) and stride == dilation == (1, 1) and groups == 1
-    if simple and outputs % BLOCK == channels % BLOCK == 0 and min(outputs, channels) >= 16:
+    if math.prod(w_shape[2:]) == 1:
+        return POINTWISE if groups == 1 and not any(map(any, padding)) else PRODUCTS
+    if max(stride) > 1:
+        return PRODUCTS if outputs * channels >= 64 * 64 else DIRECT
+    simple = len(x_shape) == 3 and w_shape[2:] == (3, 3) and dilation == (1, 1) and groups == 1
+    if (
+        simple
+        and outputs % BLOCK == channels % BLOCK == 0
+        and min(outputs, channels) >= 16
+        and outputs * channels > 256
+    ):
         return WINOGRAD
     return PRODUCTS if outputs * channels >= 64 * 64 else DIRECT

@@ -115,7 +115,7 @@ class Layer:
         self.out = conv_output_shape(x[1:], w[2:], stride, padding, dilation)
         #: another shape would have a kernel read beyond the arrays
         self.fits = x[0] == w[1] * groups and w[0] % groups == 0 and min(self.out, default=0) >= 1
-        self.way = way(x, w, stride, dilation, groups)
+        self.way = way(x, w, stride, padding, dilation, groups)
         #: how many images are worth another thread
         self.least = max(1, -(-_WORTH_A_THREAD // max(1, math.prod(w) * math.prod(self.out))))
         self.spatial, self._kernel = _three(x[1:], 1), _three(w[2:], 1)

@@ -89,3 +89,32 @@ def products(first, last, a, b, y, address, turned_a, turned_b):
             address, turned_a, turned_b, m, n, k,
             a, s * m * k, m if turned_a else k, b, s * k * n, k if turned_b else n, 0.0, y, s * m * n, n,
         )  # fmt: skip
+
+
+@shared
+def matrix_times_images(first, last, w, x, bias, y, address, turned):
+    """``y`` (N, O, P): ``w`` (O, C), or turned (C, O), times each image of ``x`` (N, C, P), plus ``bias`` (O,) if it
+    has elements."""
+    _, channels, places = x.shape
+    outputs = y.shape[1]
+    beta = 1.0 if bias.size else 0.0
+    for n in range(first, last):
+        for o in range(bias.size):
+            y[n, o] = bias[o]
+        gemm(
+            address, turned, False, outputs, places, channels, w, 0, outputs if turned else channels,
+            x, n * channels * places, places, beta, y, n * outputs * places, places,
+        )  # fmt: skip
+
+
+@shared
+def products_of_images(first, last, gy, x, totals, address):
+    """One of ``totals`` (parts, O, C): the sum over images of ``gy`` (N, O, P) times ``x`` (N, C, P) turned."""
+    images, channels, places = x.shape
+    parts, outputs, _ = totals.shape
+    part = (first * parts + images - 1) // images
+    for n in range(first, last):
+        gemm(
+            address, False, True, outputs, channels, places, gy, n * outputs * places, places,
+            x, n * channels * places, places, 0.0 if n == first else 1.0, totals, part * outputs * channels, channels,
+        )  # fmt: skip
