@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import cupy_stand_in
 import numpy as np
 import pytest
-from cupy_stand_in import counted, counting, raw
+from cupy_stand_in import counted, counting, raw, traffic
 
 import minitorch
 from benchmarks import pytorch_launches, roofline
 from benchmarks.workloads import WORKLOADS
 from benchmarks.workloads.models import lenet
+from minitorch.backend.cuda import launching
 
 pytestmark = pytest.mark.skipif(raw.compiler() is None, reason="no C++ compiler to run kernels with")
 
+SOURCES = Path(launching.__file__).with_name("source")
 BATCH = 4
 #: of the library's own; see test_fewer_launches_than_pytorch
 LAUNCHES = 45
@@ -95,6 +98,22 @@ def test_kernels_that_are_not_run_count_the_same(stand_in: Any, cpu_default: Non
         step()
     assert counts.each == roofline.count(lenet, BATCH)
     assert sum(launch.times for launch in counts.each) == counts.launches
+
+
+def test_kernels_that_read_what_they_write_are_known() -> None:
+    """A kernel's signature does not tell; its source does."""
+    found = set()
+    for file in sorted(SOURCES.glob("*.cu")):
+        code = launching.code_of(file.name)
+        for part in code.split('extern "C" __global__')[1:]:
+            name = re.search(r"(\w+)\(\s*(?:const|REAL|int|long|unsigned|Table)", part)[1]
+            takes, constants = raw.parameters(code, name), raw.constants(code, name)
+            written = {label for kind, label in takes if kind.endswith("*")} - constants - {traffic.FLAGS}
+            for label in written:
+                uses = re.findall(rf"\b{label}\[(?:[^\[\]]|\[[^\]]*\])*\]\s*(\S\S?)", part)
+                if any(not after.startswith("=") or after == "==" for after in uses):
+                    found.add((name, label))
+    assert found == traffic.UPDATED, "tests/cupy_stand_in/traffic.py lists the parameters that are read and written"
 
 
 def test_least_bytes() -> None:

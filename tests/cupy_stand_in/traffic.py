@@ -15,7 +15,11 @@ from . import counting
 #: written only when something is wrong
 FLAGS = "flags"
 #: (kernel, parameter) that is read as well as written
-UPDATED = {("add_sorted_rows", "total")}
+UPDATED = {
+    ("add_sorted_rows", "total"),
+    ("move_statistics", "running_mean"),
+    ("move_statistics", "running_var"),
+}
 #: fields of a structure whose product is the number of multiplications
 _CONVOLUTION = "images", "groups", "outputs", "channels", "kernel_y", "kernel_x"
 
@@ -32,7 +36,7 @@ def note(name: str, takes: list[tuple[str, str]], constants: set[str], real: str
             if label not in constants and label != FLAGS:
                 written.append(value)
         elif isinstance(value, np.ndarray) and value.dtype.fields:
-            if "size" in value.dtype.fields:
+            if any(field.base == np.uint64 for field, *_ in value.dtype.fields.values()):
                 _add_table(value, np.dtype(np.float64 if real == "double" else np.float32), read, written)
             elif all(field in value.dtype.fields for field in _CONVOLUTION):
                 operations = _multiplications(name, value) * 2
