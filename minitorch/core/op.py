@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.primitives.pointwise import add as large_add
 from minitorch.core import promotion
 from minitorch.core.calls import binary_call, general_call, unary_call, view_call
 from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, parameter_names, rule_arguments
@@ -69,6 +70,8 @@ class Spec:
         self.numbers, self.kinds, self.check = numbers, kinds, check
         #: what to call on NumPy's arrays
         self.direct = forward if ufunc is None else getattr(np, ufunc)
+        #: what to call on large arrays of one shape
+        self.large = large_add if ufunc == "add" else None
         allowed = self.inputs if promote and numbers != "none" else 0
         if self.inputs == 1 or (self.inputs == 2 and numbers == "second"):
             allowed -= 1

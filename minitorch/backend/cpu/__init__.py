@@ -20,6 +20,7 @@ _ACTIVATIONS = (
 )  # fmt: skip
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
+    "add_rows_in_order": "minitorch.backend.cpu.scatter",
     **dict.fromkeys(_ACTIVATIONS, "minitorch.backend.cpu.activations"),
     **dict.fromkeys([f"{name}_grad" for name in (*_ACTIVATIONS, "tanh")], "minitorch.backend.cpu.activations"),
     **dict.fromkeys(("erf", "exp", "tanh"), "minitorch.backend.cpu.activations"),
@@ -37,6 +38,7 @@ _REPLACEMENTS = {
     "log_softmax_forward": "minitorch.backend.cpu.softmax",
     "softmax_backward": "minitorch.backend.cpu.softmax",
     "softmax_forward": "minitorch.backend.cpu.softmax",
+    "add": "minitorch.backend.cpu.pointwise",
     "relu": "minitorch.backend.cpu.pointwise",
     "where_nonzero": "minitorch.backend.cpu.pointwise",
     "matmul": "minitorch.backend.cpu.products",

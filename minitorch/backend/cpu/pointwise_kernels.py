@@ -19,3 +19,9 @@ def where_nonzero(y, g, out):
     zero = g.dtype.type(0)
     for i in range(g.size):
         out[i] = g[i] if y[i] != zero else zero
+
+
+@elementwise
+def add(x, y, out):
+    for i in range(x.size):
+        out[i] = x[i] + y[i]
