@@ -96,7 +96,7 @@ def test_masked_softmax(stand_in: Any, row: tuple, dtype: str) -> None:
     scores, mask = rng.standard_normal(shape).astype(dtype), rng.standard_normal(own).astype(dtype)
     hidden = rng.random(own) < 0.4
     mask[hidden] = -np.inf
-    scores[0, ..., :1] = np.nan
+    scores[0, ..., :1] = scores[-1, ..., -1:] = np.nan
     for given in ((None, None), (mask, None), (None, hidden), (mask, hidden), (np.full_like(mask, -np.inf), None)):
         for zeros in (True, False):
             with np.errstate(invalid="ignore"):
