@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from minitorch.backend.primitives.scatter import _sums_per_place, index_put_add, index_put_reduce, segment_add
+from minitorch.backend.primitives.scatter import (
+    _sums_per_place,
+    add_rows_in_order,
+    index_put_add,
+    index_put_reduce,
+    segment_add,
+)
+from tests.replacements import replacement, threads_of_kernels  # noqa: F401
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
@@ -97,3 +104,27 @@ def test_index_put_reduce_on_a_device(stand_in, name, dtype, strided):
     on_device = stand_in.asarray(array.T).T if strided else stand_in.asarray(array)
     index_put_reduce(on_device, tuple(map(stand_in.asarray, key)), stand_in.asarray(values), name)
     np.testing.assert_array_equal(on_device.get(), index_put_reduce(array, key, values, name))
+
+
+@pytest.mark.usefixtures("threads_of_kernels")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("strided", [False, True], ids=["plain", "strided"])
+@pytest.mark.parametrize("size, rows, length", [(5, 40, 1), (7, 9, 3), (300, 2000, 130), (2, 1, 300)])
+def test_compiled_addition_of_rows(size, rows, length, strided, dtype):
+    rng = np.random.default_rng(0)
+    total = rng.integers(-99, 99, (size, length)).astype(dtype)
+    values, index = rng.integers(-99, 99, (length, rows)).astype(dtype).T, rng.integers(0, size, 2 * rows)[::2]
+    if not strided:
+        values, index = values.copy(), index.astype("int32")
+    expected = total.copy()
+    add_rows_in_order.portable(expected, index, values)
+    assert replacement(add_rows_in_order)(total, index, values) is None
+    np.testing.assert_array_equal(total, expected)
+
+
+@pytest.mark.parametrize("row", [-1, 4])
+def test_compiled_addition_leaves_rows_that_are_not_there_alone(row):
+    pytest.importorskip("numba")
+    total = np.zeros((4, 3))
+    assert replacement(add_rows_in_order)(total, np.array([1, row]), np.ones((2, 3))) is NotImplemented
+    assert not total.any()

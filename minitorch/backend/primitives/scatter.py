@@ -38,7 +38,7 @@ def segment_add(values: Any, index: Any, size: int) -> Any:
     xp = array_module(values)
     total = xp.zeros((size, *values.shape[1:]), compute_dtype(values.dtype))
     length = math.prod(values.shape[1:])
-    _add_rows(xp, total.reshape(size, length), index, values.reshape(len(values), length))
+    _add_rows(total.reshape(size, length), index, values.reshape(len(values), length))
     return total.astype(values.dtype, copy=False)
 
 
@@ -69,10 +69,10 @@ def index_put_add(array: Any, indices: Any, values: Any) -> Any:
     dtype = compute_dtype(array.dtype)
     if dtype != array.dtype or not array.flags.c_contiguous:
         sums = flat.astype(dtype)
-        _add_rows(xp, sums, rows.reshape(-1), values.astype(dtype, copy=False))
+        _add_rows(sums, rows.reshape(-1), values.astype(dtype, copy=False))
         array[...] = sums.reshape(array.shape)
     else:
-        _add_rows(xp, flat, rows.reshape(-1), values)
+        _add_rows(flat, rows.reshape(-1), values)
     return array
 
 
@@ -114,13 +114,22 @@ def _row_numbers(xp: Any, array: Any, key: tuple[Any, ...]) -> tuple[Any, tuple[
     return rows, (*rows.shape, *rest), math.prod(rest)  # type: ignore[union-attr]
 
 
-def _add_rows(xp: Any, total: Any, index: Any, values: Any) -> None:
+def _add_rows(total: Any, index: Any, values: Any) -> None:
     """``total[index[i]] += values[i]`` for C-contiguous ``total`` (size, length) and ``values`` (M, length)."""
-    length = total.shape[1]
-    if values.size == 0:
-        return
-    if xp is not np or length >= _LONG_ROW:
+    if values.size:
         add_rows_in_order(total, index, values.astype(total.dtype, copy=False))
+
+
+@primitive
+def add_rows_in_order(total: Any, index: Any, values: Any) -> None:
+    """``total[index[i]] += values[i]`` for (size, length) and (M, length) of one dtype: the same bits at every run.
+
+    ``total`` is in C order; ``index`` (M,) is of integers in ``[0, size)``.
+    """
+    xp, length = array_module(total), total.shape[1]
+    if xp is not np or length >= _LONG_ROW:
+        places, sums = _sums_per_place(xp, index, values)
+        total[places] += sums
         return
     flat, at = total.reshape(-1), np.arange(length)
     index = index.astype(np.int64, copy=False)
@@ -128,14 +137,7 @@ def _add_rows(xp: Any, total: Any, index: Any, values: Any) -> None:
     for first in range(0, len(index), step):
         part = slice(first, first + step)
         places = index[part] if length == 1 else (index[part, None] * length + at).reshape(-1)
-        np.add.at(flat, places, values[part].reshape(-1).astype(total.dtype, copy=False))
-
-
-@primitive
-def add_rows_in_order(total: Any, index: Any, values: Any) -> None:
-    """``total[index[i]] += values[i]`` for (size, length) and (M, length) of one dtype: the same bits at every run."""
-    places, sums = _sums_per_place(array_module(total), index, values)
-    total[places] += sums
+        np.add.at(flat, places, values[part].reshape(-1))
 
 
 def _sums_per_place(xp: Any, index: Any, values: Any, combine: Any = None) -> tuple[Any, Any]:
