@@ -16,7 +16,7 @@ from typing import Any
 FILE = Path(__file__).with_name("names.txt")
 #: the version that names.txt was written with
 VERSION = "14.2.0"
-SPACES = ("", "linalg.", "fft.", "lib.stride_tricks.", "cuda.", "cuda.memory.", "cuda.runtime.")
+SPACES = ("", "linalg.", "fft.", "lib.stride_tricks.", "cuda.", "cuda.memory.", "cuda.runtime.", "cuda.nvrtc.")
 CLASSES = (
     "ndarray",
     "cuda.Device",

@@ -71,13 +71,13 @@ _kept = _Kept()
 
 @functools.cache
 def frontend() -> Any:
-    """The package ``cudnn``, if it and the library behind it can be loaded; else ``None``."""
+    """The package ``cudnn``, if it and cuDNN itself can be loaded; else ``None``."""
     try:
-        library = importlib.import_module("cudnn")
-        library.backend_version()
+        cudnn = importlib.import_module("cudnn")
+        cudnn.backend_version()
     except Exception:  # the loader's answers differ from version to version
         return None
-    return library
+    return cudnn
 
 
 def _switch(name: str, default: bool) -> bool:
@@ -153,18 +153,18 @@ def _run(
 
 
 def _execute(layer: Layer, first: Any, second: Any, out: Any) -> Any:
-    library, gpu = frontend(), int(first.device.id)
+    cudnn, gpu = frontend(), int(first.device.id)
     key = gpu, layer
     if key in _kept.plans and _kept.plans[key] is None:
         return NotImplemented
     try:
         handle = _kept.handles.get(gpu)
         if handle is None:
-            handle = _kept.handles[gpu] = library.create_handle()
-        library.set_stream(handle=handle, stream=cupy().cuda.get_current_stream().ptr)
+            handle = _kept.handles[gpu] = cudnn.create_handle()
+        cudnn.set_stream(handle=handle, stream=cupy().cuda.get_current_stream().ptr)
         plan = _kept.plans.get(key)
         if plan is None:
-            plan = _planned(library, layer, handle)
+            plan = _planned(cudnn, layer, handle)
             if len(_kept.plans) >= _MOST_PLANS:
                 _kept.plans.clear()
             _kept.plans[key] = plan
@@ -173,16 +173,16 @@ def _execute(layer: Layer, first: Any, second: Any, out: Any) -> Any:
         plan.graph.execute(pointers, workspace.data.ptr, handle=handle)
     except Exception as error:
         _kept.plans[key] = None
-        if not isinstance(error, (NotImplementedError, library.cudnnGraphNotSupportedError)):
+        if not isinstance(error, (NotImplementedError, cudnn.cudnnGraphNotSupportedError)):
             warnings.warn(f"cuDNN failed on a convolution, which is left to cuBLAS from now on: {error}", stacklevel=2)
         return NotImplemented
     return out
 
 
-def built(library: Any, layer: Layer, handle: Any) -> tuple[Any, tuple[Any, Any, Any]]:
+def built(cudnn: Any, layer: Layer, handle: Any) -> tuple[Any, tuple[Any, Any, Any]]:
     """The graph of a layer, and the operands and the result in it."""
-    elements, sums = (getattr(library.data_type, name) for name in _TYPES[layer.dtype])
-    graph = library.pygraph(
+    elements, sums = (getattr(cudnn.data_type, name) for name in _TYPES[layer.dtype])
+    graph = cudnn.pygraph(
         handle=handle, io_data_type=elements, intermediate_data_type=sums, compute_data_type=sums
     )  # fmt: skip
     call, *names = _CALLS[layer.operation]
@@ -199,13 +199,13 @@ def built(library: Any, layer: Layer, handle: Any) -> tuple[Any, tuple[Any, Any,
     return graph, (*operands.values(), result)  # type: ignore[return-value]
 
 
-def _planned(library: Any, layer: Layer, handle: Any) -> Plan:
-    graph, tensors = built(library, layer, handle)
+def _planned(cudnn: Any, layer: Layer, handle: Any) -> Plan:
+    graph, tensors = built(cudnn, layer, handle)
     graph.validate()
     graph.build_operation_graph()
-    graph.create_execution_plans([library.heur_mode.A, library.heur_mode.FALLBACK])
+    graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
     refused = _REFUSED if layer.tf32 or layer.dtype != "float32" else (*_REFUSED, "TENSOR_CORE")
-    graph.deselect_numeric_notes([getattr(library.numerical_note, name) for name in refused])
+    graph.deselect_numeric_notes([getattr(cudnn.numerical_note, name) for name in refused])
     graph.check_support()
     graph.build_plans()
     return Plan(graph, tensors, int(graph.get_workspace_size()))
