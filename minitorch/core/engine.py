@@ -213,6 +213,7 @@ def _own(g: Tensor) -> Tensor:
             and whole.nbytes == array.nbytes
             and whole.flags.owndata
             and _references(whole) <= _ALONE + 1
+            and getattr(array.flags, "writeable", True)  # what expand() gives is not
         ):
             return wrap(array)
     return wrap(array.copy(order="C"))
