@@ -14,7 +14,8 @@ from minitorch.backends.precision import checked
 class _Matmul:
     """Precision of products of float32 matrices: ``allow_tf32``, or ``fp32_precision`` ("tf32", "ieee").
 
-    The other switches are remembered: float16 is summed in float32 at any setting.
+    The other switches are remembered.  float16 is summed in float32; cuBLAS may add the parts of a long sum in float16,
+    as it may in PyTorch unless ``allow_fp16_reduced_precision_reduction`` is false there.
     """
 
     __slots__ = (
