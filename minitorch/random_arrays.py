@@ -41,7 +41,7 @@ def new_numbers(
         RuntimeError: a negative size.
     """
     if min(shape, default=0) < 0:
-        raise RuntimeError(f"random numbers: sizes must not be negative, got {list(shape)}")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     out = empty_on(ordinal, shape, dtype)
     fill(out, generator_or_default(generator).next_key(), *options)
     return out

@@ -37,7 +37,7 @@ def _integer_bounds(low: Any, high: Any, name: str) -> tuple[int, int]:
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     if low < -(2**63) or high > 2**63 or high - low == 2**64:
-        raise RuntimeError(f"{name}: Overflow when unpacking long: bounds must fit in 64 bits, got {low} and {high}")
+        raise ValueError(f"{name}: Overflow when unpacking long long: bounds must fit in 64 bits, got {low} and {high}")
     return low, high
 
 

@@ -72,6 +72,44 @@ def test_generators_are_independent():
         g.manual_seed(2**64)
 
 
+def test_a_refused_draw_leaves_the_stream_where_it_was():
+    torch.manual_seed(0)
+    before = torch.get_rng_state().tolist()
+    leaf = torch.zeros(2, requires_grad=True)
+    one_place = torch.zeros(1).expand(3)
+    for bad in (lambda: torch.rand(-1), leaf.normal_, one_place.uniform_, lambda: torch.randint(2, 2, (1,))):
+        with pytest.raises(RuntimeError):
+            bad()
+    assert torch.get_rng_state().tolist() == before
+    assert leaf.tolist() == [0, 0]
+
+
+def test_each_draw_has_a_key_of_its_own():
+    """Numbers of one call do not come back in the next, whatever was drawn in between."""
+    torch.manual_seed(0)
+    draws = [torch.rand(5), torch.rand(5), torch.randperm(5), torch.rand(5), torch.rand(2, 3)]
+    numbers = [x for t in draws if t.is_floating_point() for x in t.flatten().tolist()]
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_filled_where_they_are_or_by_a_copy():
+    """Memory with gaps gets the numbers that a whole array gets."""
+    for fill in ("uniform_", "normal_", "bernoulli_", "exponential_", "random_"):
+        found = []
+        for gaps in (False, True):
+            torch.manual_seed(6)
+            x = torch.full((4, 6), -1.0)[:, ::2] if gaps else torch.full((4, 3), -1.0)
+            assert getattr(x, fill)() is x
+            found.append(x.tolist())
+        assert found[0] == found[1]
+
+
+def test_shapes_of_no_and_one_element():
+    for draw in (torch.rand, torch.randn, lambda *size: torch.randint(5, size)):
+        assert draw().shape == ()
+        assert draw(0, 3).shape == (0, 3)
+
+
 def test_fork_rng():
     torch.manual_seed(0)
     with torch.random.fork_rng():
@@ -128,7 +166,14 @@ def test_bad_arguments():
     for bad, error in (
         (lambda: torch.rand(2, dtype=torch.int64), NotImplementedError),
         (lambda: torch.rand(-1), RuntimeError),
+        (lambda: torch.randn(2, -1), RuntimeError),
+        (lambda: torch.randint(3, (-1,)), RuntimeError),
         (lambda: torch.randint(3, 3, (1,)), RuntimeError),
+        (lambda: torch.randint(2**64, (1,)), ValueError),
+        (lambda: torch.randint(0, 2.5, (1,)), TypeError),
+        (lambda: torch.zeros(2).random_(-(2**63) - 1, 0), ValueError),
+        (lambda: torch.bernoulli(torch.ones(2, dtype=torch.int64)), RuntimeError),
+        (lambda: torch.bernoulli(torch.ones(2), 1.5), RuntimeError),
         (lambda: torch.randint(3), TypeError),
         (lambda: torch.randperm(-1), RuntimeError),
         (lambda: torch.normal(0.0, -1.0, (2,)), RuntimeError),
