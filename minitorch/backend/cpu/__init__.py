@@ -31,6 +31,7 @@ _REPLACEMENTS = {
     "max_pool_forward": "minitorch.backend.cpu.pooling",
     "max_pool_backward": "minitorch.backend.cpu.pooling",
     "standardize": "minitorch.backend.cpu.normalization",
+    "standardize_by": "minitorch.backend.cpu.normalization",
     "standardize_grad": "minitorch.backend.cpu.normalization",
     "losses_backward": "minitorch.backend.cpu.class_loss",
     "losses_forward": "minitorch.backend.cpu.class_loss",

@@ -96,3 +96,17 @@ def standardize_grad(g: np.ndarray, x: np.ndarray, weight: Any, mean: Any, invst
         return out, None, None
     by_weight, by_bias = sums.reshape(2, *layout.affine)
     return out, by_weight, by_bias if layout.centred else None
+
+
+def standardize_by(x: np.ndarray, mean: np.ndarray, var: np.ndarray, weight: Any, bias: Any, eps: float) -> Any:
+    if x.size == 0 or x.shape[2] < _SHORTEST or not plain(x, weight, bias) or mean.dtype != x.dtype:
+        return NotImplemented
+    invstd = (1 / np.sqrt(var + var.dtype.type(eps))).astype(x.dtype, copy=False)
+    mean = mean.copy()  # not the array that a later batch moves
+    scale = invstd if weight is None else invstd * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    out = np.empty_like(x)
+    images, channels, positions = x.shape
+    number = parts(images, _LEAST // (channels * positions))
+    kernels.scale_channels(images, number, x, scale.reshape(-1), shift.reshape(-1), out)
+    return out, mean, invstd

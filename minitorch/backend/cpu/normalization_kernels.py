@@ -175,3 +175,13 @@ def standardize_rows_grad(first, last, g, x, weight, mean, invstd, centred, out,
             target[i] = gradient[i] * weight[i] * s + moved * slope + level
             slopes[i] += gradient[i] * (moved * s)
             levels[i] += gradient[i]
+
+
+@shared
+def scale_channels(first, last, x, scale, shift, out):
+    """Images ``first`` to ``last`` of ``x`` (N, C, S), each channel times its scale plus its shift."""
+    for n in range(first, last):
+        for c in range(scale.size):
+            source, target, a, b = x[n, c], out[n, c], scale[c], shift[c]
+            for i in range(source.size):
+                target[i] = source[i] * a + b
