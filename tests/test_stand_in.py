@@ -276,6 +276,18 @@ def test_bytes_moved_by_kernels(cupy: Any, monkeypatch: pytest.MonkeyPatch, runs
     assert y.get().tolist() == (list(range(6)) if runs else [0] * 6)
 
 
+def test_null_is_a_number(cupy: Any) -> None:
+    """CuPy 13 hands None to a kernel as an address that is not null."""
+    y, flags = cupy.zeros(6, np.float32), cupy.zeros((64, 2), np.int64)
+    kernel = cupy.RawModule(code=KERNELS, options=("-DREAL=float",)).get_function("add")
+    with pytest.raises(TypeError, match="argument 'x' is None"):
+        kernel((1,), (1,), (None, y, flags, np.int32(6)))
+    if raw.compiler() is not None:
+        kernel((1,), (1,), (np.uint64(0), y, flags, np.int32(0)))  # reads nothing
+        with pytest.raises(TypeError, match="must be a device array, not uint64"):
+            kernel((1,), (1,), (np.uint64(1), y, flags, np.int32(0)))
+
+
 def test_memory_is_counted_and_ends(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = cupy.get_default_memory_pool()
     gc.collect()  # the pool does it as well, when memory runs out

@@ -122,6 +122,7 @@ class RawKernel:
             raise TypeError(f"{self.name}: {len(args)} arguments for {len(self.takes)} parameters")
         if not all(isinstance(n, int) and n > 0 for n in (*grid, *block)):
             raise ValueError(f"{self.name}: the grid {grid} of blocks {block} is none")
+        args = tuple([self._unless_null(label, kind, a) for (kind, label), a in zip(self.takes, args)])
         traffic.note(self.name, self.takes, self.constants, self.real, args)
         if not runtime.machine["runs_kernels"]:
             return
@@ -140,6 +141,14 @@ class RawKernel:
                 here[...] = inside
             elif (here != inside).any():  # NumPy's broadcast views are read-only, CuPy's are not
                 raise AssertionError(f"{self.name} wrote into an array that several elements share")
+
+    def _unless_null(self, label: str, kind: str, value: Any) -> Any:
+        """``None`` for a null pointer, which an unsigned 0 of eight bytes is."""
+        if value is None:
+            raise TypeError(
+                f"{self.name}: argument '{label}' is None, for which CuPy 13 passes an address that is not null"
+            )
+        return None if kind.endswith("*") and type(value) is np.uint64 and value == 0 else value
 
     def _passed(self, label: str, kind: str, value: Any, guarded: dict) -> Any:
         """An address for a pointer, a NumPy array of one element for what is passed by value."""

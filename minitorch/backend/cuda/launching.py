@@ -17,6 +17,8 @@ _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 REALS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 #: threads of a block
 BLOCK = 256
+# What CuPy 13 makes of None is another address (its issue 9046).
+_NULL = np.uint64(0)
 LIMIT = 2**31 - 1024  # so that numbering threads in whole blocks stays inside an int
 
 
@@ -52,8 +54,16 @@ def contiguous(array: Any) -> Any:
     return array if array.flags.c_contiguous else cupy().ascontiguousarray(array)
 
 
+def _passed(value: Any, real: type) -> Any:
+    if type(value) in (int, bool):
+        return np.int32(value)
+    if type(value) is float:
+        return real(value)
+    return _NULL if value is None else value
+
+
 def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any, beside_array: Any = None) -> None:
-    """Starts a kernel of ``file``; Python ints are passed as C's ``int``, floats as the element type.
+    """Starts a kernel of ``file``; Python ints are passed as C's ``int``, floats as the element type, ``None`` as null.
 
     ``grid``: the number of blocks (a tuple for more than one dimension).  The GPU is that of ``beside_array``,
     or of the first array among the arguments.
@@ -62,8 +72,7 @@ def launch(file: str, name: str, dtype: Any, grid: Any, block: int, *args: Any, 
         TypeError: an argument is an array in host memory.
     """
     kernel = _kernel(cupy(), file, name, REALS[dtype])
-    real = dtype.type
-    passed = tuple([np.int32(a) if type(a) in (int, bool) else real(a) if type(a) is float else a for a in args])
+    passed = tuple([_passed(a, dtype.type) for a in args])
     for position, a in enumerate(args):
         # CuPy would pass the elements themselves, as it does with structures, and the kernel take them for an address.
         if type(a) is np.ndarray and a.dtype.names is None:
