@@ -2,6 +2,7 @@
 
 import inspect
 import threading
+import types
 import warnings
 
 import numpy as np
@@ -311,6 +312,18 @@ def test_dtypes_and_devices():
 
 def custom_bwd(device_type):
     return minitorch.amp.custom_bwd(device_type=device_type)
+
+
+def test_the_names_of_before():
+    with pytest.warns(
+        FutureWarning, match=r"minitorch\.amp\.custom_fwd\(args\.\.\., device_type='cuda'\)"
+    ):
+        forward = minitorch.cuda.amp.custom_fwd(lambda ctx, x: x + 1)
+    with pytest.warns(FutureWarning, match=r"minitorch\.amp\.custom_bwd"):
+        backward = minitorch.cuda.amp.custom_bwd(lambda ctx, g: g * 2)
+    ctx = types.SimpleNamespace()
+    assert forward(ctx, 1) == 2 and not ctx._fwd_used_autocast
+    assert backward(ctx, 3) == 6
 
 
 @pytest.mark.parametrize("cast_inputs", [None, "float32"])
