@@ -315,9 +315,7 @@ def custom_bwd(device_type):
 
 
 def test_the_names_of_before():
-    with pytest.warns(
-        FutureWarning, match=r"minitorch\.amp\.custom_fwd\(args\.\.\., device_type='cuda'\)"
-    ):
+    with pytest.warns(FutureWarning, match=r"minitorch\.amp\.custom_fwd\(args\.\.\., device_type='cuda'\)"):
         forward = minitorch.cuda.amp.custom_fwd(lambda ctx, x: x + 1)
     with pytest.warns(FutureWarning, match=r"minitorch\.amp\.custom_bwd"):
         backward = minitorch.cuda.amp.custom_bwd(lambda ctx, g: g * 2)
