@@ -20,6 +20,10 @@ _ACTIVATIONS = (
 )  # fmt: skip
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
+    **dict.fromkeys(
+        [f"{cell}_{part}" for cell in ("gru", "lstm") for part in ("slopes", "step", "step_back")],
+        "minitorch.backend.cpu.recurrent",
+    ),
     "add_rows_in_order": "minitorch.backend.cpu.scatter",
     **dict.fromkeys(_ACTIVATIONS, "minitorch.backend.cpu.activations"),
     **dict.fromkeys([f"{name}_grad" for name in (*_ACTIVATIONS, "tanh")], "minitorch.backend.cpu.activations"),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend import array_module as xp
+from minitorch.backend.primitives import recurrent as primitives
 from minitorch.core.engine import grad
 from minitorch.core.grad_mode import enable_grad, state
 from minitorch.core.op import Arrays, op
@@ -25,14 +26,6 @@ from minitorch.nn.functional.activation import relu
 from minitorch.nn.functional.dropout import dropout as drop
 from minitorch.nn.functional.linear import linear
 from minitorch.ops.joining import cat, stack
-
-
-def _sigmoid_over(lib: Any, x: Any) -> None:
-    """The logistic function in place; an exponential that overflows gives zero, as it should."""
-    lib.negative(x, out=x)
-    lib.exp(x, out=x)
-    x += 1
-    lib.reciprocal(x, out=x)
 
 
 class Cell:
@@ -152,35 +145,14 @@ class LstmCell(Cell):
 
     def step(self, at: slice, h: Any) -> None:
         lib, c, gates = self.lib, self.states[1][: len(h)], self.gates[at]
-        self.cells_before[at] = c
         lib.matmul(h, self.turned, out=gates)
-        gates += self.x[at]
-        i, f, g, o = (self.part(gates, k) for k in range(4))
-        tanh_g = lib.tanh(g)
-        _sigmoid_over(lib, gates)  # all of it is one piece of memory: quicker than three of the four blocks
-        g[...] = tanh_g
-        c *= f
-        c += i * g
-        tanh_c = lib.tanh(c, out=self.tanh_cells[at])
-        if self.projection is None:
-            lib.multiply(o, tanh_c, out=self.out[at])
-        else:
-            lib.matmul(o * tanh_c, self.projection.T, out=self.out[at])
+        out = self.out[at] if self.projection is None else lib.empty_like(c)
+        primitives.lstm_step(gates, self.x[at], c, self.cells_before[at], self.tanh_cells[at], out)
+        if self.projection is not None:
+            lib.matmul(out, self.projection.T, out=self.out[at])
 
     def slopes(self) -> list[Any]:
-        i, _, g, o = (self.part(self.gates, k) for k in range(4))
-        out = 1 - self.gates
-        for k in (0, 1, 3):
-            part = self.part(out, k)
-            part *= self.part(self.gates, k)
-        by_i, by_f, by_g, by_o = (self.part(out, k) for k in range(4))
-        by_i *= g
-        by_f *= self.cells_before
-        self.lib.multiply(g, g, out=by_g)
-        self.lib.subtract(1, by_g, out=by_g)
-        by_g *= i
-        by_o *= self.tanh_cells
-        by_c = (1 - self.tanh_cells * self.tanh_cells) * o
+        out, by_c = primitives.lstm_slopes(self.gates, self.cells_before, self.tanh_cells)
         if self.projection is not None:
             self.by_projected = self.lib.empty_like(self.out)
         return [out, by_c, out]
@@ -191,11 +163,7 @@ class LstmCell(Cell):
         if self.projection is not None:
             self.by_projected[at] = by_h
             by_h = self.lib.matmul(by_h, self.projection)
-        by_c += by_h * slopes[1][at]
-        blocks = gates.reshape(len(gates), 4, self.size)
-        blocks[:, :3] *= by_c[:, None]
-        blocks[:, 3] *= by_h
-        by_c *= self.part(self.gates[at], 1)
+        primitives.lstm_step_back(gates, slopes[1][at], self.gates[at], by_h, by_c)
         self.lib.matmul(gates, self.weight, out=by_projected)
 
     def more_gradients(self, by_hidden: Any) -> list[Any]:
@@ -228,39 +196,14 @@ class GruCell(Cell):
         lib.matmul(h, self.turned, out=gates)
         if self.bias is not None:
             gates += self.bias
-        r, z, n = (self.part(gates, k) for k in range(3))
-        self.candidates[at] = n
-        both = self.part(gates, 0, 2)
-        both += self.part(self.x[at], 0, 2)
-        _sigmoid_over(lib, both)
-        n *= r
-        n += self.part(self.x[at], 2)
-        lib.tanh(n, out=n)
-        lib.subtract(h, n, out=out)
-        out *= z
-        out += n
+        primitives.gru_step(gates, self.x[at], h, self.candidates[at], out)
 
     def slopes(self) -> list[Any]:
-        r, z, n = (self.part(self.gates, k) for k in range(3))
-        by_x = 1 - self.gates
-        by_r, by_z, by_n = (self.part(by_x, k) for k in range(3))
-        self.lib.multiply(n, n, out=by_n)
-        self.lib.subtract(1, by_n, out=by_n)
-        by_n *= by_z  # still 1 - z
-        by_z *= z * (self.before - n)
-        by_r *= r * by_n
-        by_r *= self.candidates
-        by_hidden = by_x.copy()
-        part = self.part(by_hidden, 2)
-        part *= r
-        return [by_x, by_hidden]
+        return list(primitives.gru_slopes(self.gates, self.before, self.candidates))
 
     def step_back(self, at: slice, slopes: list[Any], running: list[Any]) -> None:
         (by_h,) = running
-        for slope in slopes:
-            blocks = slope[at].reshape(len(by_h), 3, self.size)
-            blocks *= by_h[:, None]
-        by_h *= self.part(self.gates[at], 1)
+        primitives.gru_step_back(slopes[0][at], slopes[1][at], self.gates[at], by_h)
         by_h += self.lib.matmul(slopes[1][at], self.weight)
 
     def more_gradients(self, by_hidden: Any) -> list[Any]:
