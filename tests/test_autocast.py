@@ -161,6 +161,8 @@ def test_functions_are_themselves_again_afterwards():
     with minitorch.autocast(kind(), minitorch.float16):
         assert function.__code__ is not code
         assert inspect.signature(function) == signature and function.__name__ == "linear"
+        with pytest.raises(TypeError, match=r"^linear\(\) got an unexpected keyword argument 'scale'"):
+            function(minitorch.ones(2, 2), minitorch.ones(2, 2), scale=2)
     assert function.__code__ is code
 
 

@@ -30,7 +30,7 @@ class _Detour:
         self.twin = FunctionType(
             function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
         )
-        self.twin.__kwdefaults__ = function.__kwdefaults__
+        self.twin.__kwdefaults__, self.twin.__qualname__ = function.__kwdefaults__, function.__qualname__
         self.around: dict[int, Around] = {}
         #: the bits of the layers that are there
         self.present = 0
