@@ -120,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
         picture = options.chart.as_posix() if options.chart and not options.chart.is_absolute() else ""
         report.rewrite(ROOT / "README.md", report.markdown(about, results, options.subject, picture))
     for other in about["libraries"]:
-        if LIBRARIES[other].torch_like and (above := report.more_memory(results, options.subject, other)):
+        if other == "torch" and (above := report.more_memory(results, options.subject, other)):
             print(f"more memory than {title(other)}: {', '.join(above)}")
     failed = [r["name"] for r in results if r["errors"]]
     differing = [r["name"] for r in results if r["disagree"]]

@@ -22,8 +22,8 @@ PAUSE = 0.1
 # A library whose turns of a workload have taken so many seconds has shown what it needs, if there were two;
 # after thrice as long one is enough.
 PATIENCE = 4.0
-# Turns of the libraries beside the subject and the first other, of calls and of fresh processes.
-REST_TURNS = {True: 3, False: 2}
+# The most turns of a call, and of a fresh process: of the subject and the first other, and of the rest.
+MOST_TURNS = {True: (1000, 3), False: (3, 1)}
 
 
 class Missing(Exception):
@@ -167,7 +167,7 @@ class Harness:
             for library in serving:
                 if library in errors or (number and spent[library] > PATIENCE * (3 if number == 1 else 1)):
                     continue
-                if library not in self.libraries[:2] and number >= REST_TURNS[workload.kind == "call"]:
+                if number >= MOST_TURNS[workload.kind == "call"][library not in self.libraries[:2]]:
                     continue
                 start = time.perf_counter()
                 reply = self._turn(library, workload)

@@ -9,13 +9,16 @@ add("import/cold", "import in a fresh process", None, kind="import", headline=Tr
 for _name, _kind, _with in (("warm", "first", "kernels kept"), ("cold", "first-cold", "kernels compiled")):
     add(
         f"start/lenet/{_name}",
-        f"first LeNet step after the import, batch 64, {_with} (for minitorch)",
+        f"first LeNet step after the import, batch 64, {_with}",
         lenet_64,
         kind=_kind,
         headline=True,
     )
 for _workload in [w for w in WORKLOADS.values() if w.name.startswith("train/")]:
-    for _suffix, _kind, _of in (("process", "memory", "of the process"), ("step", "memory-step", "above the import")):
+    for _suffix, _kind, _of in (
+        ("process", "memory", "of the process"),
+        ("step", "memory-step", "above the loaded library"),
+    ):
         add(
             f"memory/{_workload.name.removeprefix('train/')}/{_suffix}",
             f"peak memory {_of}: {_workload.title}",

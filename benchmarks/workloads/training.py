@@ -75,6 +75,7 @@ def two_layer(torch: ModuleType, device: str) -> Step:
     return step
 
 
+add("selftest/step", "LeNet 3x32x32, SGD with momentum, batch 1", training(lenet, momentum, 1, (3, 32, 32)))
 lenet_64 = training(lenet, momentum, 64, (3, 32, 32))
 for _batch in (4, 64, 256):
     add(
