@@ -10,9 +10,9 @@ from minitorch.backend.cpu.arrays import plain
 from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.random import Key, threshold
 
-# Elements from which loops pay: before that NumPy is as fast, or nearly, and Numba need not be imported.  Loading a loop
-# takes 15 ms and saves 2 ns for each uniform number and integer, of which most are drawn once, for weights.  For normal
-# numbers NumPy takes some forty calls, so loops that are there already make even one.
+# Elements from which loops pay: before that NumPy is as fast, or nearly, and Numba need not be imported.  Loading a
+# loop takes 15 ms and saves 2 ns for each uniform number or integer, of which most are drawn once, for weights.  For
+# normal numbers NumPy takes some forty calls, so loops that are there already make even one.
 _NORMAL, _UNIFORM, _INTEGERS, _DROPOUT = 1 << 10, 1 << 19, 1 << 17, 1 << 12
 # Elements that are worth waking another thread for.
 _LEAST = 1 << 14
