@@ -178,7 +178,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 
 # Elements from which on threads and compiled loops are worth asking for.
-_LARGE = 1 << 15
+_LARGE = 1 << 13
 
 
 @op("ThresholdBackward0")

@@ -90,10 +90,9 @@ def conv_input_grad(
     all_runs, complete = shapes.backward
     gx = (np.empty if complete else np.zeros)((len(gy), *x_shape), gy.dtype)
     source, result = _memory(gy).reshape(shapes.y), gx.reshape(shapes.x)
-    weights = w.reshape(groups, shapes.outputs // groups, w.shape[1], -1).swapaxes(1, 2)
     zeros = np.zeros(shapes.channels, gy.dtype)
     for runs in all_runs:
-        _correlate(source, shapes, runs, weights if runs.taps is None else weights[..., runs.taps], zeros, result)
+        _correlate(source, shapes, runs, w, zeros, result)
     return gx
 
 
@@ -145,9 +144,8 @@ def _sum(totals: Any) -> Any:
 def _correlate(
     source: np.ndarray, shapes: Layer, runs: Runs, weights: np.ndarray, bias: np.ndarray, result: np.ndarray
 ) -> None:
-    images, matrices = len(source), _memory(weights).reshape(shapes.groups, -1, len(runs.offsets))
-    number = parts(images, shapes.least)
-    correlate(images, number, source, *runs[:3], matrices, bias, result)
+    images = len(source)
+    correlate(images, parts(images, shapes.least), source, *runs, _memory(weights).reshape(-1), bias, result)
 
 
 def _by_images(function: Any, sources: tuple, result: Any, shapes: Layer, *arguments: Any) -> Any:

@@ -131,16 +131,16 @@ def _unpacked(numbers):
 
 
 @shared
-def correlate(first, last, source, numbers, shifts, offsets, weights, bias, result):
+def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weights, bias, result):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
     Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
-    ``t`` of ``weights[group, o, t]`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
+    ``t`` of the weight ``group, o, t`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
     image, laid out as :func:`_fill` does.
     """
     lo, split, padded, stride, start, step, count = _unpacked(numbers)
-    groups, per_group, taps = weights.shape
-    channels = source.shape[1]
+    groups, per_group, by_group, by_output, by_channel = numbers[17], numbers[18], numbers[19], numbers[20], numbers[21]
+    taps, size, channels = offsets.size, kernel_taps.size, source.shape[1]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * shifts.size * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
@@ -159,9 +159,11 @@ def correlate(first, last, source, numbers, shifts, offsets, weights, bias, resu
         o = 0
         while o < per_group:
             m = _block_of(per_group - o)
+            begin = group * by_group + o * by_output
             for t in range(taps):
+                at = begin + t // size * by_channel + kernel_taps[t % size]
                 for i in range(m):
-                    packed[k] = weights[group, o + i, t]
+                    packed[k] = weights[at + i * by_output]
                     k += 1
             o += m
     for number in range(first, last):

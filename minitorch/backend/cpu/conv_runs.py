@@ -23,14 +23,16 @@ _WORTH_A_THREAD = 300_000
 class Runs(NamedTuple):
     """What :func:`.conv_kernels.correlate` needs beside arrays, and which of the kernel's taps take part."""
 
-    #: 17 numbers: padding in front, of depth and height; phases of depth and height; depth and height of a phase, and
-    #: the number of outputs in a row; the stride along a row; then start, step and number of outputs in each dimension
+    #: padding in front, of depth and height; phases of depth and height; depth and height of a phase, and the number of
+    #: outputs in a row; the stride along a row; start, step and number of outputs in each dimension; then the weight's
+    #: groups, the outputs of one, and how far it is from group to group, output to output and channel to channel
     numbers: np.ndarray
     #: the pixel where each copy of a row begins
     shifts: np.ndarray
     #: of the taps of all channels of a group
     offsets: np.ndarray
-    taps: np.ndarray | None  # numbers of the taps, None for all
+    #: the kernel's taps that take part
+    taps: np.ndarray
 
 
 def _three(values: Any, fill: Any) -> tuple[Any, ...]:
@@ -53,7 +55,9 @@ def _offsets(channels: int, copies: int, split: Ints, padded: Ints, places: list
     return (channel[:, None] + np.array(taps, np.int64)).reshape(-1)
 
 
-def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> Runs:
+def _forward_runs(
+    channels: int, weight: Ints, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints
+) -> Runs:
     out = conv_output_shape(spatial, kernel, stride, padding, dilation)
     upright = list(zip(out, kernel, dilation, stride))[:2]
     padded = (*[o + (k - 1) * d // s for o, k, d, s in upright], out[2])
@@ -61,12 +65,12 @@ def _forward_runs(channels: int, spatial: Ints, kernel: Ints, stride: Ints, padd
     (lo_d, _), (lo_h, _), (lo_w, _) = padding
     shifts = np.arange(kernel[2], dtype=np.int64) * dilation[2] - lo_w
     offsets = _offsets(channels, kernel[2], stride[:2], padded, places)
-    numbers = lo_d, lo_h, *stride[:2], *padded, stride[2], 0, 0, 0, 1, 1, 1, *out
-    return Runs(np.array(numbers), shifts, offsets, None)
+    numbers = lo_d, lo_h, *stride[:2], *padded, stride[2], 0, 0, 0, 1, 1, 1, *out, *weight
+    return Runs(np.array(numbers), shifts, offsets, np.arange(math.prod(kernel)))
 
 
 def _backward_runs(
-    outputs: int, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints
+    outputs: int, weight: Ints, spatial: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints
 ) -> tuple[tuple[Runs, ...], bool]:
     """The input gradient as correlations of the output gradient, one for each remainder of a padded position by the
     stride.
@@ -98,11 +102,10 @@ def _backward_runs(
         places = [[(0, shift) for shift in o[1]] for o in combination[:2]]
         shifts = np.array(combination[2][1], np.int64) - combination[2][2]
         numbers = [(i * kernel[1] + j) * kernel[2] + k for i, j, k in itertools.product(*[o[0] for o in combination])]
-        every = numbers == list(range(kernel[0] * kernel[1] * kernel[2]))
         offsets = _offsets(outputs, len(shifts), (1, 1), padded, places)
         start = [o[3] for o in combination]
-        layout = combination[0][2], combination[1][2], 1, 1, *padded, 1, *start, *stride, *counts
-        runs.append(Runs(np.array(layout), shifts, offsets, None if every else np.array(numbers)))
+        layout = combination[0][2], combination[1][2], 1, 1, *padded, 1, *start, *stride, *counts, *weight
+        runs.append(Runs(np.array(layout), shifts, offsets, np.array(numbers)))
     return tuple(runs), complete
 
 
@@ -127,11 +130,15 @@ class Layer:
 
     @cached_property
     def forward(self) -> Runs:
-        return _forward_runs(self.channels // self.groups, self.spatial, self._kernel, *self._how)
+        groups, outputs, size = self.matrices
+        weight = groups, outputs, outputs * size, size, math.prod(self._kernel)
+        return _forward_runs(self.channels // groups, weight, self.spatial, self._kernel, *self._how)
 
     @cached_property
     def backward(self) -> tuple[tuple[Runs, ...], bool]:
-        return _backward_runs(self.outputs // self.groups, self.spatial, self._kernel, *self._how)
+        groups, outputs, size = self.matrices
+        weight = groups, self.channels // groups, outputs * size, math.prod(self._kernel), size
+        return _backward_runs(outputs, weight, self.spatial, self._kernel, *self._how)
 
 
 layer = functools.lru_cache(maxsize=512)(Layer)
