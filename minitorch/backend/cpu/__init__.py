@@ -18,6 +18,7 @@ _ACTIVATIONS = (
     "elu", "gelu", "gelu_tanh", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
     "mish", "sigmoid", "silu", "softplus", "softshrink", "softsign", "threshold",
 )  # fmt: skip
+_ADAPTIVE = ("adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop")
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
     **dict.fromkeys(
@@ -49,6 +50,7 @@ _REPLACEMENTS = {
     "matmul": "minitorch.backend.cpu.products",
     "sgd_step": "minitorch.backend.cpu.optim_steps",
     "adam_step": "minitorch.backend.cpu.optim_steps",
+    **dict.fromkeys([f"{name}_step" for name in _ADAPTIVE], "minitorch.backend.cpu.adaptive_steps"),
     "dropout": "minitorch.backend.cpu.random",
     "fill_integers": "minitorch.backend.cpu.random",
     "fill_normal": "minitorch.backend.cpu.random",
