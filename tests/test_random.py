@@ -119,6 +119,28 @@ def test_fork_rng():
     assert torch.rand(1).item() == a.item()
 
 
+class Drawing(torch.utils.data.Dataset):
+    """Draws while a batch is made, and goes back to where it was."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        with torch.random.fork_rng():
+            forked = torch.randn(3)
+        return torch.stack([forked, torch.randn(3), torch.randperm(3).float()])
+
+
+def test_states_while_a_batch_is_made():
+    torch.manual_seed(2)
+    first, second = torch.utils.data.DataLoader(Drawing(), batch_size=2)
+    assert torch.equal(first[0, 0], first[0, 1])
+    assert not torch.equal(first, second)
+    torch.manual_seed(2)
+    again = next(iter(torch.utils.data.DataLoader(Drawing(), batch_size=2)))
+    assert torch.equal(first, again)
+
+
 def test_distributions():
     torch.manual_seed(0)
     n = 20000

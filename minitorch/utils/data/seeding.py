@@ -41,7 +41,7 @@ def fresh_seed(generator: Generator | None = None) -> int:
 def batch_rng(base_seed: int, index: int) -> tuple[np.random.Generator, int, int]:
     """The stream of batch ``index``, and seeds for Python's and NumPy's global ones."""
     own, python, legacy = np.random.SeedSequence([base_seed, index]).generate_state(3, np.uint64).tolist()
-    return np.random.Generator(np.random.PCG64(own)), python, legacy % 2**32
+    return np.random.Generator(np.random.Philox(key=own)), python, legacy % 2**32
 
 
 def seed_process(base_seed: int, index: int) -> None:
