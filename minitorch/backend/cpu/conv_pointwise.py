@@ -13,10 +13,15 @@ from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.conv_geometry import Ints
 
 
+def _every(stride: Ints) -> Any:
+    """An index of the places that the kernel meets."""
+    return (..., *[slice(None, None, s) for s in stride])
+
+
 def _met(images: np.ndarray, stride: Ints) -> np.ndarray:
     """The places of ``images`` that the kernel meets: (N, C, places), contiguous."""
     if max(stride) > 1:
-        images = images[(..., *[slice(None, None, s) for s in stride])]
+        images = images[_every(stride)]
     if not images.flags.carray:
         images = images.copy(order="C")
     return images.reshape(*images.shape[:2], -1)
@@ -41,7 +46,7 @@ def input_grad(gy: np.ndarray, w: np.ndarray, spatial: Ints, stride: Ints, shape
     if max(stride) == 1:
         return met
     gx = np.zeros((len(gy), shapes.channels, *spatial), gy.dtype)
-    gx[(..., *[slice(None, None, s) for s in stride])] = met
+    gx[_every(stride)] = met
     return gx
 
 
