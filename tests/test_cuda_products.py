@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from cupy_stand_in import counted, cublas
+from cupy_stand_in import counted, cublas, surface
 
 import minitorch
 from minitorch.backend.primitives.products import matmul, matmul_into
@@ -268,3 +269,63 @@ def test_columns_of_a_convolution_are_multiplied_where_they_lie(cupy: Any, size:
 
     for mine, expected in zip(gradients("cuda"), gradients("cpu")):
         minitorch.testing.assert_close(mine, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+
+
+# ---- the stand-in's cuBLAS
+
+
+def arguments(cupy: Any) -> tuple[dict[str, int], list[Any]]:
+    """A right call: two products of (2, 3) and (3, 4) matrices, by cuBLAS's names; and what it works on."""
+    b, a, c = (cupy.ones(shape, np.float32) for shape in ((2, 3, 4), (2, 2, 3), (2, 2, 4)))
+    host = np.array([1, 0], np.float32)
+    values = [
+        cublas.get_cublas_handle(), 0, 0, 4, 2, 3, host.ctypes.data, b.data.ptr, 0, 4, 12, a.data.ptr, 0, 3, 6,
+        host.ctypes.data + 4, c.data.ptr, 0, 4, 8, 2, 68, -1,
+    ]  # fmt: skip
+    names = surface.functions["cuda.cublas.gemmStridedBatchedEx"].parameters
+    return dict(zip(names, values, strict=True)), [a, b, c, host]
+
+
+WRONG: list[tuple[dict, type[Exception], str]] = [
+    ({"lda": 3}, AssertionError, "leading dimension 3 of A"),
+    ({"transa": 1, "lda": 2}, AssertionError, "leading dimension 2 of A"),
+    ({"ldc": 3}, AssertionError, "leading dimension 3 of C"),
+    ({"strideA": 16}, AssertionError, "A leaves its array"),
+    ({"strideC": 7}, AssertionError, "results that overlap"),
+    ({"strideB": -6}, AssertionError, "B leaves its array"),
+    ({"batchCount": 3}, AssertionError, "leaves its array"),
+    ({"k": 4}, AssertionError, "leaves its array"),
+    ({"m": 0}, AssertionError, "nothing to multiply"),
+    ({"handle": 1}, AssertionError, "another GPU"),
+    ({"Atype": 2}, AssertionError, "types that do not go together"),
+    ({"Atype": 1, "Btype": 1, "Ctype": 1, "computeType": 70}, AssertionError, "said to be float64"),
+    ({"computeType": 70}, AssertionError, "types that do not go together"),
+    ({"A": 64}, AssertionError, "not the address"),
+    ({"alpha": "C"}, AssertionError, "host memory"),
+    ({"C": "A"}, AssertionError, "C leaves its array|on top of a factor"),
+    ({"m": 1 << 31}, OverflowError, "too large"),
+    ({"m": 4.0}, TypeError, "integers"),
+]
+
+
+@pytest.mark.parametrize("row", WRONG, ids=lambda row: str(row[0]))
+def test_a_wrong_call_is_found_out(cupy: Any, row: tuple[dict, type[Exception], str]) -> None:
+    changes, error, words = row
+    call, kept = arguments(cupy)
+    cublas.gemmStridedBatchedEx(*call.values())
+    assert (kept[2].get() == 3).all()
+    changed = {name: call[value] if isinstance(value, str) else value for name, value in changes.items()}
+    with pytest.raises(error, match=words):
+        cublas.gemmStridedBatchedEx(*(call | changed).values())
+
+
+def test_an_address_is_good_for_as_long_as_its_array(cupy: Any) -> None:
+    call, kept = arguments(cupy)
+    kept.pop(1)
+    gc.collect()
+    with pytest.raises(AssertionError, match="is not the address of a living array"):
+        cublas.gemmStridedBatchedEx(*call.values())
+    with cupy.cuda.Device(1):
+        call, kept = arguments(cupy)
+    with pytest.raises(AssertionError, match="another GPU"):
+        cublas.gemmStridedBatchedEx(*call.values())

@@ -160,6 +160,15 @@ def test_views_share_memory_and_name_their_base(cupy: Any) -> None:
     assert a.reshape(2, 3).T.reshape(6).base is None
 
 
+def test_broadcast_views_that_repeat_nothing_can_be_written_to(cupy: Any) -> None:
+    a = vector(cupy)
+    b = cupy.broadcast_to(a, (1, 6))
+    b += 1
+    assert float(a[0]) == 1
+    with pytest.raises(ValueError, match="read-only"):
+        cupy.add(a, 1, out=cupy.broadcast_to(a[:1], (6,)))
+
+
 def test_singular_systems_give_garbage_without_an_error(cupy: Any) -> None:
     assert np.isnan(cupy.linalg.inv(cupy.zeros((2, 2))).get()).all()
 

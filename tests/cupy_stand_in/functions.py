@@ -66,6 +66,8 @@ def _out(result: Any, device: int, sources: list[ndarray]) -> tuple[Any, bool]:
         if result.base is not None or any(result is s._host for s in sources):
             for source in sources:
                 if np.may_share_memory(result, source._host):
+                    if not result.flags.writeable and all(s or n < 2 for s, n in zip(result.strides, result.shape)):
+                        result.flags.writeable = True  # as CuPy's broadcast_to() gives it
                     return (source if result is source._host else wrap(result, device, source)), False
         return wrap(result, device, None), True
     if isinstance(result, (tuple, list)):
