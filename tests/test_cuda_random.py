@@ -157,6 +157,7 @@ EXACT: dict[str, Callable] = {
     "dropout1d": dropped("dropout1d", 3, 4, 5),
     "dropout2d": dropped("dropout2d", 2, 3, 4, 5),
     "dropout3d": dropped("dropout3d", 2, 3, 2, 2, 2),
+    "rrelu": lambda d: nn.functional.rrelu(minitorch.arange(-20, 20, device=d).float(), training=True),
     "alpha_dropout": dropped("alpha_dropout", 7, 9),
     "feature_alpha_dropout": dropped("feature_alpha_dropout", 7, 9, 2),
 }
@@ -166,6 +167,7 @@ NEARLY: dict[str, Callable] = {
     "log_normal_": lambda d: empty(d, 20).log_normal_(),
     "cauchy_": lambda d: empty(d, 20).cauchy_(),
     "geometric_": lambda d: empty(d, 20).geometric_(0.3),
+    "gumbel_softmax": lambda d: nn.functional.gumbel_softmax(empty(d, 5, 4).fill_(1)),
     "trunc_normal_": lambda d: nn.init.trunc_normal_(empty(d, 5, 4)),
     "orthogonal_": lambda d: nn.init.orthogonal_(empty(d, 5, 4)),
     "orthogonal_, wide": lambda d: nn.init.orthogonal_(empty(d, 2, 3, 4)),

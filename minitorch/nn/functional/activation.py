@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
-from minitorch.backend.array_module import device_index, to_device
+from minitorch.backend.primitives.random import fill_uniform
 from minitorch.core.dtype import default_dtype
 from minitorch.core.inplace import inplace as in_place
 from minitorch.core.tensor import Tensor
@@ -14,7 +16,7 @@ from minitorch.nn.functional import pointwise, smooth
 from minitorch.nn.functional.refusals import require_tensor
 from minitorch.ops import bounds
 from minitorch.ops.dims import wrap_dim
-from minitorch.random import default_generator
+from minitorch.random_arrays import new_numbers
 
 _in_place: dict[Callable, Callable] = {}
 
@@ -114,8 +116,8 @@ def rrelu(
         return leaky_relu(input, (lower + upper) / 2, inplace)
     require_tensor(input, "rrelu")
     x = input._data
-    drawn = default_generator.numpy_rng.uniform(lower, upper, x.shape).astype(x.dtype)
-    slopes = xp(x).where(x > 0, x.dtype.type(1), to_device(drawn, device_index(x)))
+    drawn = new_numbers(fill_uniform, x.shape, np.float64, input.device.ordinal, None, lower, upper)
+    slopes = xp(x).where(x > 0, x.dtype.type(1), drawn.astype(x.dtype))
     return _run(pointwise.rrelu, inplace, input, slopes)
 
 

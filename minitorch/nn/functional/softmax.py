@@ -5,13 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from minitorch.backend import array_module as xp
-from minitorch.backend.array_module import device_index, to_device
+from minitorch.backend.primitives.random import fill_uniform
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.ops.dims import wrap_dim
 from minitorch.ops.softmax import log_softmax as _log_softmax_op
 from minitorch.ops.softmax import softmax as _softmax_op
-from minitorch.random import default_generator
+from minitorch.random_arrays import new_numbers
 
 
 def _dim_or_default(name: str, dim: int | None, ndim: int, stacklevel: int) -> int:
@@ -49,11 +51,13 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
         eps: without effect, as in PyTorch.
     """
     x = logits._data
-    noise = default_generator.numpy_rng.gumbel(size=x.shape).astype(x.dtype)
-    sample = _softmax_op((logits + wrap(to_device(noise, device_index(x)))) / tau, dim)
+    lib, u = xp(x), new_numbers(fill_uniform, x.shape, np.float64, logits.device.ordinal, None)
+    # Gumbel noise is -ln of an exponential variate, here not of 0
+    noise = -lib.log(lib.maximum(-lib.log1p(-u), 2.0**-54)).astype(x.dtype)
+    sample = _softmax_op((logits + wrap(noise)) / tau, dim)
     if not hard:
         return sample
-    lib, axis = xp(x), wrap_dim(dim, x.ndim)
+    axis = wrap_dim(dim, x.ndim)
     places = lib.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - axis - 1))
     chosen = (places == lib.expand_dims(sample._data.argmax(axis), axis)).astype(x.dtype)
     return wrap(chosen) - sample.detach() + sample
