@@ -90,6 +90,8 @@ def _curves(axes: Any, rows: list[dict[str, Any]]) -> None:
         axes.plot(*zip(*sorted(line)), style, color=colours[library], label=label, markersize=3)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    batches = sorted({batch for line in points.values() for batch, _ in line})
+    axes.set_xticks(batches, map(str, batches))
     axes.set_xlabel("LeNet 3x32x32, training: batch")
     axes.set_ylabel("images a second")
     axes.legend(fontsize=8)
