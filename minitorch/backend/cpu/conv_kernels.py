@@ -130,6 +130,17 @@ def _unpacked(numbers):
     return lo, split, padded, stride, (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
 
 
+@kernel
+def _place(sums, m, n, result, number, b, depth, start, step, count):
+    """``m`` outputs from ``sums`` to where they belong in ``result``."""
+    for i in range(m):
+        target = result[number, b + i, start[0] + step[0] * depth]
+        for h in range(count[1]):
+            line = target[start[1] + step[1] * h]
+            for j in range(count[2]):
+                line[start[2] + step[2] * j] = sums[i * n + h * count[2] + j]
+
+
 @shared
 def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weights, bias, result):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
@@ -175,18 +186,13 @@ def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weight
                 while o < per_group:
                     m = _block_of(per_group - o)
                     b = group * per_group + o
+                    target, to, pitch = sums, o - o, n
                     if whole:
+                        target, pitch = values, result.shape[2] * area
                         to = ((number * groups * per_group + b) * result.shape[2] + depth + start[0]) * area
-                        pitch = result.shape[2] * area
-                        _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, values, to, pitch, end)
-                    else:
-                        _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, sums, 0, n, end)
-                        for i in range(m):
-                            target = result[number, b + i, start[0] + step[0] * depth]
-                            for h in range(count[1]):
-                                line = target[start[1] + step[1] * h]
-                                for j in range(count[2]):
-                                    line[start[2] + step[2] * j] = sums[i * n + h * count[2] + j]
+                    _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, target, to, pitch, end)
+                    if not whole:
+                        _place(sums, m, n, result, number, b, depth, start, step, count)
                     o += m
 
 

@@ -219,19 +219,13 @@ def _task_of(function, cut):
     """An intrinsic that gives ``function(first, last, *arguments)`` as the addresses of code and arguments; with
     ``cut``, ``function(*arguments)`` with all arrays from ``first`` to ``last``."""
 
-    def ranged(first, last, arguments):
-        function(first, last, *arguments)
-
-    def whole(first, last, arguments):
-        function(*arguments)
-
-    spread = whole if cut else ranged
-
     @intrinsic
     def task(typing, arguments):
         def generate(context, builder, sig, args):
-            inner = types.void(types.int64, types.int64, sig.args[0])
-            compiled = context.compile_subroutine(builder, spread, inner)
+            # Compiled into the caller, not called as a kernel of its own: that would be optimised twice.
+            range_of_part = () if cut else (types.int64, types.int64)
+            inner = types.void(*range_of_part, *sig.args[0])
+            compiled = context.compile_subroutine(builder, function, inner)
             part = ir.Function(builder.module, _PART, builder.module.get_unique_name("part"))
             part.linkage = "internal"
             body = ir.IRBuilder(part.append_basic_block())
@@ -239,7 +233,8 @@ def _task_of(function, cut):
             values = body.load(body.bitcast(pointer, args[0].type.as_pointer()))
             if cut:
                 values = _cut(context, body, sig.args[0], values, first, last)
-            status, _ = context.call_internal_no_propagate(body, compiled.fndesc, inner, [first, last, values])
+            given = [*([] if cut else [first, last]), *cgutils.unpack_tuple(body, values, len(sig.args[0]))]
+            status, _ = context.call_internal_no_propagate(body, compiled.fndesc, inner, given)
             body.ret(body.zext(status.is_error, _INT64))
             kept = cgutils.alloca_once_value(builder, args[0])
             return cgutils.pack_array(builder, [builder.ptrtoint(part, _INT64), builder.ptrtoint(kept, _INT64)])
@@ -273,8 +268,7 @@ def _shared(function, cut):
     code = _entry.__code__.replace(
         co_filename=code.co_filename, co_firstlineno=code.co_firstlineno, co_name=code.co_name
     )
-    task = _task_of(kernel(function, keep=False), cut)
-    names = {"task": task, "_hand_out": _hand_out, "__name__": function.__module__}
+    names = {"task": _task_of(function, cut), "_hand_out": _hand_out, "__name__": function.__module__}
     entry = python_types.FunctionType(code, names, function.__name__)
     entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
     return _Shared(Entry(kernel(entry), 4))
