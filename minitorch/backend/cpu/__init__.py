@@ -18,6 +18,7 @@ _ACTIVATIONS = (
     "elu", "gelu", "gelu_tanh", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid",
     "mish", "sigmoid", "silu", "softplus", "softshrink", "softsign", "threshold",
 )  # fmt: skip
+_AVERAGES = [f"{kind}avg_pool_{way}" for kind in ("", "adaptive_") for way in ("forward", "backward")]
 _ADAPTIVE = ("adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop")
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
@@ -25,6 +26,7 @@ _REPLACEMENTS = {
         [f"{cell}_{part}" for cell in ("gru", "lstm") for part in ("slopes", "step", "step_back")],
         "minitorch.backend.cpu.recurrent",
     ),
+    **dict.fromkeys(_AVERAGES, "minitorch.backend.cpu.avg_pooling"),
     "add_rows_in_order": "minitorch.backend.cpu.scatter",
     **dict.fromkeys(_ACTIVATIONS, "minitorch.backend.cpu.activations"),
     **dict.fromkeys([f"{name}_grad" for name in (*_ACTIVATIONS, "tanh")], "minitorch.backend.cpu.activations"),
