@@ -5,7 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from minitorch.backend.primitives.conv import conv_forward, conv_input_grad, conv_output_shape, conv_weight_grad
+from minitorch.backend.primitives.conv import (
+    conv_bias_grad,
+    conv_forward,
+    conv_input_grad,
+    conv_output_shape,
+    conv_weight_grad,
+)
 
 # images, input channels, output channels, spatial, kernel, stride, padding, dilation, groups
 CASES = {
@@ -45,11 +51,11 @@ CASES = {
 # Shapes that the compiled versions compute by Winograd's algorithm: tiles that end inside the image, and several
 # groups.
 WINOGRAD = {
-    "winograd": (3, 16, 20, (16, 16), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
-    "winograd-odd-size": (5, 16, 16, (13, 7), (3, 3), (1, 1), ((0, 2), (2, 1)), (1, 1), 1),
+    "winograd": (3, 16, 24, (16, 16), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "winograd-odd-size": (5, 16, 32, (13, 7), (3, 3), (1, 1), ((0, 2), (2, 1)), (1, 1), 1),
     "winograd-no-padding": (2, 24, 16, (6, 34), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
-    "winograd-padding-beyond-kernel": (2, 16, 16, (5, 6), (3, 3), (1, 1), ((4, 3), (0, 5)), (1, 1), 1),
-    "winograd-groups-of-images": (40, 16, 16, (8, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "winograd-padding-beyond-kernel": (2, 32, 16, (5, 6), (3, 3), (1, 1), ((4, 3), (0, 5)), (1, 1), 1),
+    "winograd-groups-of-images": (40, 32, 32, (8, 8), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
     "winograd-many-channels": (3, 128, 132, (6, 6), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
 }
 CASES |= WINOGRAD
@@ -217,3 +223,34 @@ def test_output_shape():
     assert conv_output_shape((32, 32), (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1)) == (28, 28)
     assert conv_output_shape((7,), (3,), (2,), ((1, 2),), (2,)) == (3,)
     assert conv_output_shape((2,), (5,), (1,), ((0, 0),), (1,))[0] < 1
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_bias_gradient(case, dtype):
+    gy = arrays(case, dtype)[3]
+    wide = gy.astype("float64")
+    expected, size = wide.sum(axis=(0, *range(2, gy.ndim))), max(1, abs(wide).sum())
+    for function in (conv_bias_grad, conv_bias_grad.portable):
+        result = function(gy)
+        assert result.dtype == gy.dtype
+        np.testing.assert_allclose(result, expected, rtol=0, atol=TOLERANCE[dtype] * size)
+
+
+@pytest.mark.parametrize("case", ["pointwise", "pointwise-stride", "winograd", "winograd-many-channels"])
+def test_without_a_product_for_compiled_code(case, monkeypatch):
+    pytest.importorskip("numba")
+    from minitorch.backend.cpu import conv_pointwise, winograd
+
+    x, w, bias, gy, how = arrays(case, "float32")
+    with monkeypatch.context() as patch:
+        for module in (conv_pointwise, winograd):
+            patch.setattr(module, "gemm_address", lambda letter: 0)
+        results = [
+            conv_forward(x, w, *how, bias=bias),
+            conv_input_grad(gy, w, x.shape[2:], *how),
+            conv_weight_grad(x, gy, w.shape[2:], *how),
+        ]
+    close(results[0], conv_forward.portable(x, w, *how, bias=bias), "float32")
+    close(results[1], conv_input_grad.portable(gy, w, x.shape[2:], *how), "float32")
+    close(results[2], conv_weight_grad.portable(x, gy, w.shape[2:], *how), "float32")

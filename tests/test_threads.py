@@ -84,6 +84,116 @@ def test_several_callers_at_once(threads):
     assert not wrong
 
 
+# ---- compiled tasks
+
+
+def count_up(first, last, begins, x):
+    for i in range(first, last):
+        begins[i] = first
+        x[i] += 1
+
+
+def run_out_of_memory(first, last, x):
+    if first > 0:
+        raise MemoryError
+    x[0] = 1
+
+
+@pytest.fixture
+def counting(threads):
+    from minitorch.backend.cpu.parts import shared
+
+    return shared(count_up)
+
+
+@pytest.mark.parametrize("count, parts", [(10, 3), (10, 1), (0, 1), (3, 3), (1000, 16)])
+def test_compiled_parts_cover_the_range_once(counting, count, parts):
+    for _ in range(30):
+        begins, x = np.full(count, -1), np.zeros(count)
+        counting(count, parts, begins, x)
+        assert (x == 1).all()
+        assert sorted(set(begins)) == sorted({count * i // parts for i in range(parts)} - {count})
+
+
+def test_the_number_of_parts_depends_on_the_threads_alone(threads):
+    assert threads.parts(100, 10) == 3
+    assert threads.parts(100, 40) == 2
+    assert threads.parts(0, 10) == threads.parts(9, 10) == 1
+    assert threads.parts(100, 0, per_thread=2) == 6
+
+
+def test_compiled_tasks_of_several_callers(counting):
+    wrong = []
+
+    def caller():
+        for _ in range(100):
+            begins, x = np.empty(300, np.int64), np.zeros(300)
+            counting(300, 3, begins, x)
+            if not (x == 1).all():
+                wrong.append(x)
+
+    callers = [threading.Thread(target=caller) for _ in range(4)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join()
+    assert not wrong
+
+
+def test_elements_are_cut_for_each_part(threads):
+    from minitorch.backend.cpu.parts import elementwise
+
+    def scaled(x, y, factor, out):
+        for i in range(x.size):
+            out[i] = x[i] * factor + y[i] + x.size
+
+    kernel = elementwise(scaled)
+    x, y = np.arange(10.0), np.ones(10)
+    out = np.empty(10)
+    kernel(10, 3, x, y, 2.0, out)
+    np.testing.assert_array_equal(out, 2 * x + 1 + [3, 3, 3, 3, 3, 3, 4, 4, 4, 4])
+
+
+def test_memory_that_is_missing_in_a_part_is_told(threads):
+    from minitorch.backend.cpu.parts import shared
+
+    kernel = shared(run_out_of_memory)
+    x = np.zeros(3)
+    for parts in (3, 2):
+        with pytest.raises(MemoryError, match="run_out_of_memory"):
+            kernel(3, parts, x)
+    kernel(3, 1, x)  # and the threads live on
+    assert x[0] == 1
+
+
+def test_fewer_threads_leave_helpers_asleep(counting, threads):
+    threads.share(lambda first, last: None, 9, 1)
+    assert len(threads._helpers) >= 2
+    threads.set_num_threads(2)
+    for _ in range(3):
+        begins, x = np.empty(300, np.int64), np.zeros(300)
+        counting(300, threads.parts(300, 1), begins, x)
+        assert (x == 1).all() and len(set(begins)) == 2
+    assert [helper.active for helper in threads._helpers[:2]] == [True, False]
+
+
+def test_helpers_that_come_late_are_left_alone_for_a_while(counting, threads, monkeypatch):
+    monkeypatch.setattr(threads, "_calm", 0)
+    monkeypatch.setattr(threads, "_late", 0)
+    threads._note(True)
+    threads._note(False)
+    threads._note(True)
+    assert threads._calm == 0
+    threads._note(True)
+    calm = threads._calm
+    assert calm > 0
+    before = [helper._number for helper in threads._helpers]
+    begins, x = np.empty(300, np.int64), np.zeros(300)
+    counting(300, 3, begins, x)
+    assert (x == 1).all() and threads._calm == calm - 1
+    assert [helper._number for helper in threads._helpers] == before
+
+
 def test_no_warnings_from_other_threads(threads, recwarn):
     x = np.zeros(9)
     y = np.empty(9)
@@ -94,14 +204,17 @@ def test_no_warnings_from_other_threads(threads, recwarn):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(threads):
+def test_a_forked_process_has_threads_of_its_own(counting, threads):
     parts_of(threads, 9, 1)
+    counting(300, 3, np.empty(300, np.int64), np.zeros(300))
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            status = 0 if len(parts_of(threads, 9, 1)) == 3 else 2
+            x = np.zeros(300)
+            counting(300, 3, np.empty(300, np.int64), x)
+            status = 0 if len(parts_of(threads, 9, 1)) == 3 and (x == 1).all() else 2
         finally:
             os.write(write, bytes([status]))
             os._exit(0)
