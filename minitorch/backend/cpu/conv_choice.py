@@ -1,19 +1,26 @@
 """Which way a convolution is computed where Numba is installed, with what was measured for it: the only place that
 decides.
 
-Milliseconds on one core of a Zen 3 with AVX2, float32, 32 images; forward, input gradient, weight gradient:
+Milliseconds on one core of a Zen 3 with AVX2, float32, 32 images; forward, input gradient, weight gradient (a second
+core takes nearly half of it):
 
 ============================= ================== ================== ==================
 channels, kernel, size        direct             Winograd           products of tiles
 ============================= ================== ================== ==================
-3 -> 6, 5x5, 32x32            0.4   0.9   0.5    -                  1.1   1.1   1.6
-16 -> 16, 3x3, 32x32          2.4   2.4   2.9    2.3   2.3   2.6    4.1   3.9   4.2
-32 -> 32, 3x3, 16x16          2.3   2.3   2.9    1.3   1.3   1.6    2.9   3.0   3.1
-64 -> 128, 3x3, 16x16         15    16    20     6.5   6.5   9.6    17    19    18
-256 -> 256, 3x3, 8x8          33    34    69     14    14    15     36    37    38
-16 -> 32, 3x3, stride 2       2.8   3.2   3.6    -                  1.9   3.4   1.9
-16 -> 32, 1x1, stride 2       2.2   0.7   2.8    -                  0.3   0.5   0.3
+3 -> 6, 5x5, 32x32            0.3   0.8   0.3    -                  1.2   1.1   1.6
+6 -> 16, 5x5, 14x14           0.2   0.5   0.3    -                  0.5   0.8   0.6
+16 -> 16, 3x3, 32x32          1.9   1.9   2.3    2.1   2.0   2.5    4.2   4.2   4.5
+32 -> 32, 3x3, 16x16          1.8   1.8   2.1    1.3   1.3   1.5    3.1   3.1   3.2
+64 -> 128, 3x3, 16x16         14    18    15     6.4   7.4   8.8    18    22    20
+256 -> 256, 3x3, 8x8          29    30    76     14    15    14     37    38    40
+16 -> 32, 3x3, stride 2       1.8   1.8   1.9    -                  2.0   3.6   2.1
+32 -> 64, 3x3, stride 2       1.5   1.9   1.9    -                  1.6   2.3   1.6
+64, depthwise 3x3, 16x16      0.6   0.7   0.9    -                  2.3   4.8   2.7
+3 -> 64, 7x7, stride 2, 64x64 8.1   23    9.2    -                  11    20    11
 ============================= ================== ================== ==================
+
+Kernels of one tap are products of the weight and each image: 64 -> 64 on 16x16 takes 0.9 in each direction, 1.0 the
+direct way and in tiles.
 """
 
 from __future__ import annotations
