@@ -3,6 +3,9 @@
 For CUDA they are those of PyTorch's documentation ("Automatic mixed precision package", CUDA op reference); for the CPU
 they were found by calling PyTorch 2.13 under autocast with inputs of both precisions, which the tests repeat.
 Functions that are made of listed ones are not named: their parts are cast.
+
+Recurrent layers are one function here and compute in 16 bits throughout.  PyTorch does so on CUDA; on a CPU its GRU and
+its cells keep float32 where the state that they start from has it.
 """
 
 from __future__ import annotations
