@@ -73,7 +73,7 @@ def run(mode: str, folder: Path, *arguments: str | Path, awkward: bool = False) 
     plugins = ["-p", "guarded_memory", *(["-p", "awkward_arguments"] if awkward else [])]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *plugins]
     command += map(str, arguments)
-    return subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=900)
+    return subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, timeout=3000)
 
 
 def fault(done: subprocess.CompletedProcess[str], folder: Path) -> str | None:
@@ -92,8 +92,9 @@ forbidden_pages = pytest.mark.skipif(not guarded_memory.protectable(), reason="n
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_kernels_stay_inside_their_arrays(mode, tmp_path):
-    awkward = mode == "end"  # once is enough for what no kernel takes
-    done = run(mode, tmp_path, "-k", "not pytorch", *FILES, awkward=awkward)
+    awkward = mode != "start"  # once is enough for what no kernel takes, and one dtype for what begins too early
+    chosen = "not pytorch" if awkward else "not pytorch and not float64"
+    done = run(mode, tmp_path, "-k", chosen, *FILES, awkward=awkward)
     assert fault(done, tmp_path) is None, fault(done, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     untested = set(cpu._REPLACEMENTS) - set(json.loads((tmp_path / "computed.json").read_text()))

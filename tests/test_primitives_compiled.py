@@ -84,6 +84,7 @@ def test_pointwise(size, dtype):
     y = replacement(pointwise.relu)(x)
     np.testing.assert_array_equal(y, pointwise.relu.portable(x))
     np.testing.assert_array_equal(replacement(pointwise.where_nonzero)(g, y), pointwise.where_nonzero.portable(g, y))
+    np.testing.assert_array_equal(replacement(pointwise.add)(x, g), x + g)
 
 
 def test_pointwise_leaves_what_it_cannot_take_alone():

@@ -90,3 +90,17 @@ def test_what_kernels_do_not_take():
     statistics = np.ones((1, 3, 1))
     other = replacement(normalization.standardize_grad)(x[:1], x, None, statistics, statistics, batch(4, 3, 9))
     assert other is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("affine", [True, False], ids=["affine", "plain"])
+@pytest.mark.parametrize("size", [(4, 3, 8), (1, 5, 49), (32, 16, 1024)], ids=str)
+def test_by_given_statistics(size, affine, dtype):
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal(size) * 3 + 5).astype(dtype)
+    mean, var, weight, bias = rng.uniform(0.5, 2, (4, 1, size[1], 1)).astype(dtype)
+    arguments = (x, mean, var, *((weight, bias) if affine else (None, None)), 1e-5)
+    expected = normalization.standardize_by.portable(*arguments)
+    for ours, theirs in zip(replacement(normalization.standardize_by)(*arguments), expected, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5 if dtype == "float32" else 1e-12)
