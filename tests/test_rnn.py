@@ -238,7 +238,7 @@ def test_initial_weights_are_uniform():
     layer = nn.GRU(30, 25)
     values = np.concatenate([p.detach().numpy().ravel() for p in layer.parameters()])
     assert abs(values).max() <= 0.2
-    np.testing.assert_allclose([values.mean(), values.var()], [0, 0.2**2 / 3], atol=2e-3)
+    np.testing.assert_allclose([values.mean(), values.var()], [0, 0.2**2 / 3], atol=7e-3)  # four times the scatter
 
 
 def test_dropout_is_between_layers_in_training_only():
