@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import module_on_gpu, to_device
+from minitorch.backend.array_module import cupy, module_on_gpu, to_device
 from minitorch.core import dtype as dtypes
 from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
