@@ -30,7 +30,7 @@ _REPLACEMENTS = {
     "add_rows_in_order": "minitorch.backend.cpu.scatter",
     **dict.fromkeys(_ACTIVATIONS, "minitorch.backend.cpu.activations"),
     **dict.fromkeys([f"{name}_grad" for name in (*_ACTIVATIONS, "tanh")], "minitorch.backend.cpu.activations"),
-    **dict.fromkeys(("erf", "exp", "tanh"), "minitorch.backend.cpu.activations"),
+    **dict.fromkeys(("erf", "exp", "log", "log1p", "tanh"), "minitorch.backend.cpu.activations"),
     "conv_bias_grad": "minitorch.backend.cpu.conv",
     "conv_forward": "minitorch.backend.cpu.conv",
     "conv_input_grad": "minitorch.backend.cpu.conv",

@@ -6,7 +6,7 @@ once."""
 from __future__ import annotations
 
 from minitorch.backend.cpu import elementary
-from minitorch.backend.cpu.elementary import expm1, inlined, log1p, logistic, logistic_and_slope
+from minitorch.backend.cpu.elementary import expm1, inlined, logistic, logistic_and_slope
 from minitorch.backend.cpu.parts import elementwise
 from minitorch.backend.primitives.activations import CUBIC, DENSITY, ROOT_HALF, K
 
@@ -17,6 +17,18 @@ from minitorch.backend.primitives.activations import CUBIC, DENSITY, ROOT_HALF, 
 def exp(x, out):
     for i in range(x.size):
         out[i] = elementary.exp(x[i])
+
+
+@elementwise
+def log(x, out):
+    for i in range(x.size):
+        out[i] = elementary.log(x[i])
+
+
+@elementwise
+def log1p(x, out):
+    for i in range(x.size):
+        out[i] = elementary.log1p_of_any(x[i])
 
 
 @elementwise
@@ -67,7 +79,7 @@ def silu_grad(x, g, out):
 
 @inlined
 def _log1p_exp(x):
-    rest = log1p(elementary.exp(-abs(x)))
+    rest = elementary.log1p(elementary.exp(-abs(x)))
     return x + rest if x > type(x)(0) else rest
 
 

@@ -24,6 +24,7 @@ def _gradient(kernel: Any) -> Callable[..., Any]:
 
 
 exp, erf = _value(kernels.exp), _value(kernels.erf)
+log, log1p = _value(kernels.log), _value(kernels.log1p)
 tanh, tanh_grad = _value(kernels.tanh), _gradient(kernels.tanh_grad)
 sigmoid, sigmoid_grad = _value(kernels.sigmoid), _gradient(kernels.sigmoid_grad)
 silu, silu_grad = _value(kernels.silu), _gradient(kernels.silu_grad)

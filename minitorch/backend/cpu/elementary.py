@@ -222,6 +222,16 @@ def _erf(x):
     return double
 
 
+@inlined
+def log1p_of_any(x):
+    """log(1 + x), with what 1 + x rounded away made good."""
+    kind = type(x)
+    whole = kind(1) + x
+    lost = ((whole - kind(1)) - x) / whole
+    lost = lost if lost == lost else kind(0)  # where the logarithm is infinite
+    return x if whole == kind(1) else log(whole) - lost
+
+
 # ---- maxima
 
 

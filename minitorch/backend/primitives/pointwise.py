@@ -9,7 +9,7 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["LARGE", "add", "exp", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
+__all__ = ["LARGE", "add", "exp", "log", "log1p", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
 
 # From so many elements on a replacement repays its call, where the array library needs few passes itself.
 _REPAID = 1 << 12
@@ -51,6 +51,18 @@ def add(x: Any, y: Any) -> Any:
 def exp(x: Any) -> Any:
     """e to the power of ``x``."""
     return array_module(x).exp(x)
+
+
+@of_many
+def log(x: Any) -> Any:
+    """Natural logarithm: minus infinity at 0, NaN below."""
+    return array_module(x).log(x)
+
+
+@of_many
+def log1p(x: Any) -> Any:
+    """The logarithm of ``1 + x``, exact also near 0."""
+    return array_module(x).log1p(x)
 
 
 @of_many
