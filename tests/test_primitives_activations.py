@@ -104,9 +104,7 @@ def test_tanh_grad(layout, dtype):
 def test_functions_that_numpy_has(name, dtype):
     function = getattr(pointwise, name)
     small = np.logspace(-30, -1, 99)
-    x = np.concatenate(
-        [np.linspace(-80, 80, 140_001), small, -small, 1 + small, 1 - small, SPECIAL, [-1, 1e-310, 6e4]]
-    )
+    x = np.concatenate([np.linspace(-80, 80, 140_001), small, -small, 1 + small, 1 - small, SPECIAL, [-1, 1e-310, 6e4]])
     x = x.astype(dtype)
     with np.errstate(all="ignore"):
         expected = function.portable(x.astype("float64")).astype(dtype)
