@@ -23,7 +23,7 @@ PAUSE = 0.1
 # after thrice as long one is enough.
 PATIENCE = 4.0
 # The most turns of a call, and of a fresh process: of the subject and the first other, and of the rest.
-MOST_TURNS = {True: (1000, 3), False: (3, 1)}
+MOST_TURNS = {True: (1000, 2), False: (3, 1)}
 
 
 class Missing(Exception):
