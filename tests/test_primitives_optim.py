@@ -76,3 +76,10 @@ def test_nan_stays_in_adamax():
     arrays[1][1], arrays[3][2] = np.nan, np.nan
     replacement(optim_steps.adamax_step)(*arrays, *ROWS["adamax"][0][1])
     assert np.isnan(arrays[3]).tolist() == [False, True, True, False]
+
+
+def test_division_by_zero_is_no_error():
+    arrays = [np.ones(4, np.float32) for _ in range(4)]
+    arrays[1][:], arrays[3][:] = 0, 0
+    assert replacement(optim_steps.adamax_step)(*arrays, 1.0, 0.1, 0.9, 0.0, 0.0, 0.0, False) is None
+    assert (arrays[0] == -np.inf).all()

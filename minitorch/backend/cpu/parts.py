@@ -19,6 +19,7 @@ import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
 from minitorch.backend.cpu.compiling import Entry, kernel
@@ -225,7 +226,8 @@ def _task_of(function, cut):
             # Compiled into the caller, not called as a kernel of its own: that would be optimised twice.
             range_of_part = () if cut else (types.int64, types.int64)
             inner = types.void(*range_of_part, *sig.args[0])
-            compiled = context.compile_subroutine(builder, function, inner)
+            flags = ConfigStack().top().copy()  # those of the caller: a division by zero is no error
+            compiled = context.compile_subroutine(builder, function, inner, flags=flags)
             part = ir.Function(builder.module, _PART, builder.module.get_unique_name("part"))
             part.linkage = "internal"
             body = ir.IRBuilder(part.append_basic_block())
