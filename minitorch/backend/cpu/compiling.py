@@ -62,16 +62,13 @@ def _sources():
     return max(f.st_mtime for f in files), sum(f.st_size for f in files)
 
 
-def kernel(function, *, reorder=False, keep=True):
-    """Compile ``function`` without the interpreter lock; kept on disk where Numba finds a directory it may write to,
-    unless it is only a part of what is kept.
+def kernel(function, *, reorder=False):
+    """Compile ``function`` without the interpreter lock; kept on disk where Numba finds a directory it may write to.
 
     Sums keep their order and NaN its meaning, unless ``reorder`` lets sums become sums of several parts.  No other
     licence of fast-math is ever given.
     """
     options = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"} if reorder else False}
-    if not keep:
-        return numba.njit(**options)(function)
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # nowhere to keep it
@@ -86,6 +83,12 @@ def kernel(function, *, reorder=False, keep=True):
 
     dispatcher._cache.save_overload = save_if_there_is_room
     return dispatcher
+
+
+def written_in(function):
+    """A part of kernels that stands in their code as if it were written there: it takes less time to compile than one
+    that is called and then inlined."""
+    return numba.njit(inline="always")(function)
 
 
 def entry(function):

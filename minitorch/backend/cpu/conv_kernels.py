@@ -14,7 +14,7 @@ import functools
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.compiling import kernel, written_in
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
 from minitorch.backend.cpu.parts import shared
 
@@ -27,25 +27,25 @@ _products = make_products(_ROWS, _TAPS)
 
 
 @kernel
-def _fill(source, number, lo, split, padded, shifts, stride, first, last, buffer):
+def _fill(source, number, lo, split, padded, copies, stride, buffer):
     """Image ``number`` of (N, C, D, H, W) into ``buffer`` (C, shifts, phases, padded...), whose border is zero already.
 
-    Copy ``k`` of a row has pixel ``stride·i + shifts[k]`` at ``i``, inside the image for ``first[k] <= i < last[k]``.
+    Copy ``k`` of a row has pixel ``stride·i + shift`` at ``i``, inside the image for ``first <= i < last``: these three
+    numbers are column ``k`` of ``copies``.
     """
     _, channels, depth, height, width = source.shape
     pixels = source.reshape(-1)
-    copies = shifts.size
     phases = split[0] * split[1]
     plane = padded[0] * padded[1] * padded[2]
     top, bottom = max(0, -lo[1]), min(height, padded[1] * split[1] - lo[1])
     for c in range(channels):
-        for k in range(copies):
-            size = last[k] - first[k]
+        for k in range(copies.shape[1]):
+            shift, first, size = copies[0, k], copies[1, k], copies[2, k] - copies[1, k]
             for d in range(max(0, -lo[0]), min(depth, padded[0] * split[0] - lo[0])):
                 pd = d + lo[0]
-                of_depth = (c * copies + k) * phases + pd % split[0] * split[1]
-                row = pd // split[0] * padded[1] * padded[2] + first[k]
-                begin = ((number * channels + c) * depth + d) * height * width + stride * first[k] + shifts[k]
+                of_depth = (c * copies.shape[1] + k) * phases + pd % split[0] * split[1]
+                row = pd // split[0] * padded[1] * padded[2] + first
+                begin = ((number * channels + c) * depth + d) * height * width + stride * first + shift
                 if stride == 1 and split[1] == 1:
                     to = of_depth * plane + row + lo[1] * padded[2]
                     copy_rows(pixels, begin, width, buffer, to, padded[2], top, bottom, size)
@@ -58,16 +58,6 @@ def _fill(source, number, lo, split, padded, shifts, stride, first, last, buffer
 
 
 @kernel
-def _bounds(width, count, shifts, stride):
-    """For each copy of a row, the first position inside the image and the first past it."""
-    first, last = np.empty(shifts.size, np.int64), np.empty(shifts.size, np.int64)
-    for k in range(shifts.size):
-        first[k] = min(count, max(0, (stride - 1 - shifts[k]) // stride))
-        last[k] = max(first[k], min(count, (width - 1 - shifts[k]) // stride + 1))
-    return first, last
-
-
-@kernel
 def aligned(size, like):
     """Memory for ``size`` elements that begins a cache line."""
     raw = np.empty(size + 64, like.dtype)
@@ -75,7 +65,7 @@ def aligned(size, like):
     return raw[shift : shift + size]
 
 
-@kernel
+@written_in
 def _block_of(rest):
     """How many of ``rest`` outputs the next tile takes."""
     if rest >= 6 and rest != 8:
@@ -83,7 +73,7 @@ def _block_of(rest):
     return 4 if rest >= 4 else (2 if rest >= 2 else 1)
 
 
-@kernel
+@written_in
 def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, end):
     """``m`` outputs at ``n`` positions, to ``target[to + o·pitch]``: whole tiles there, the last positions by
     ``end``."""
@@ -122,7 +112,7 @@ def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, en
             target[to + o * pitch + whole + i] = end[o * _ROOM + i]
 
 
-@kernel
+@written_in
 def _unpacked(numbers):
     """What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count."""
     a = numbers
@@ -130,7 +120,7 @@ def _unpacked(numbers):
     return lo, split, padded, stride, (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
 
 
-@kernel
+@written_in
 def _place(sums, m, n, result, number, b, depth, start, step, count):
     """``m`` outputs from ``sums`` to where they belong in ``result``."""
     for i in range(m):
@@ -142,7 +132,7 @@ def _place(sums, m, n, result, number, b, depth, start, step, count):
 
 
 @shared
-def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weights, bias, result):
+def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weights, bias, result):
     """Images ``first`` to ``last`` of ``result`` (N, O, D, H, W) from those of ``source`` (N, C, D, H, W).
 
     Element ``start + step·i`` (per dimension, ``i < count``) of output ``o`` is ``bias[o]`` plus the sum over taps
@@ -153,10 +143,9 @@ def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weight
     groups, per_group, by_group, by_output, by_channel = numbers[17], numbers[18], numbers[19], numbers[20], numbers[21]
     taps, size, channels = offsets.size, kernel_taps.size, source.shape[1]
     plane = padded[0] * padded[1] * padded[2]
-    group_size = channels // groups * shifts.size * split[0] * split[1] * plane
+    group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
     end = np.empty(6 * _ROOM, source.dtype)
-    begins, ends = _bounds(source.shape[4], count[2], shifts, stride)
     n = count[1] * count[2]
     # Where the outputs lie side by side, they are written there at once.
     whole = step[0] == step[1] == step[2] == 1 and count[1] == result.shape[3] and count[2] == result.shape[4]
@@ -171,14 +160,15 @@ def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weight
         while o < per_group:
             m = _block_of(per_group - o)
             begin = group * by_group + o * by_output
-            for t in range(taps):
-                at = begin + t // size * by_channel + kernel_taps[t % size]
-                for i in range(m):
-                    packed[k] = weights[at + i * by_output]
-                    k += 1
+            for channel in range(taps // size):
+                for j in range(size):
+                    at = begin + channel * by_channel + kernel_taps[j]
+                    for i in range(m):
+                        packed[k] = weights[at + i * by_output]
+                        k += 1
             o += m
     for number in range(first, last):
-        _fill(source, number, lo, split, padded, shifts, stride, begins, ends, image)
+        _fill(source, number, lo, split, padded, copies, stride, image)
         for group in range(groups):
             for depth in range(count[0]):
                 at = group * group_size + depth * padded[1] * padded[2]
@@ -197,7 +187,7 @@ def correlate(first, last, source, numbers, shifts, offsets, kernel_taps, weight
 
 
 @shared
-def correlate_weights(first, last, source, gy, numbers, shifts, offsets, totals):
+def correlate_weights(first, last, source, gy, numbers, copies, offsets, totals):
     """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times
     each gradient."""
     lo, split, padded, stride, _, _, count = _unpacked(numbers)
@@ -205,9 +195,8 @@ def correlate_weights(first, last, source, gy, numbers, shifts, offsets, totals)
     total = totals[(first * parts + source.shape[0] - 1) // source.shape[0]]
     channels = source.shape[1]
     plane = padded[0] * padded[1] * padded[2]
-    group_size = channels // groups * shifts.size * split[0] * split[1] * plane
+    group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
-    begins, ends = _bounds(source.shape[4], count[2], shifts, stride)
     lanes = VECTOR_BYTES // source.itemsize
     n = (((count[0] - 1) * padded[1] + count[1]) * padded[2] + lanes - 1) // lanes * lanes
     spread = aligned(groups * per_group * n, source)
@@ -224,7 +213,7 @@ def correlate_weights(first, last, source, gy, numbers, shifts, offsets, totals)
     area = count[1] * count[2]
     slopes = gy.reshape(-1)
     for number in range(first, last):
-        _fill(source, number, lo, split, padded, shifts, stride, begins, ends, image)
+        _fill(source, number, lo, split, padded, copies, stride, image)
         for o in range(groups * per_group):
             for d in range(count[0]):
                 begin = o * n + d * padded[1] * padded[2]

@@ -27,8 +27,8 @@ class Runs(NamedTuple):
     #: outputs in a row; the stride along a row; start, step and number of outputs in each dimension; then the weight's
     #: groups, the outputs of one, and how far it is from group to group, output to output and channel to channel
     numbers: np.ndarray
-    #: the pixel where each copy of a row begins
-    shifts: np.ndarray
+    #: of each copy of a row the pixel where it begins, the first position inside the image and the first past it
+    copies: np.ndarray
     #: of the taps of all channels of a group
     offsets: np.ndarray
     #: the kernel's taps that take part
@@ -37,6 +37,13 @@ class Runs(NamedTuple):
 
 def _three(values: Any, fill: Any) -> tuple[Any, ...]:
     return (fill,) * (3 - len(values)) + tuple(values)
+
+
+def _copies(shifts: np.ndarray, width: int, count: int, stride: int) -> np.ndarray:
+    """Of rows of ``width`` pixels, laid out as ``count`` positions that are ``stride`` apart."""
+    first = np.clip((stride - 1 - shifts) // stride, 0, count)
+    last = np.maximum(first, np.minimum(count, (width - 1 - shifts) // stride + 1))
+    return np.stack([shifts, first, last])
 
 
 def _offsets(channels: int, copies: int, split: Ints, padded: Ints, places: list[list[tuple[int, int]]]) -> np.ndarray:
@@ -66,7 +73,8 @@ def _forward_runs(
     shifts = np.arange(kernel[2], dtype=np.int64) * dilation[2] - lo_w
     offsets = _offsets(channels, kernel[2], stride[:2], padded, places)
     numbers = lo_d, lo_h, *stride[:2], *padded, stride[2], 0, 0, 0, 1, 1, 1, *out, *weight
-    return Runs(np.array(numbers), shifts, offsets, np.arange(math.prod(kernel)))
+    copies = _copies(shifts, spatial[2], out[2], stride[2])
+    return Runs(np.array(numbers), copies, offsets, np.arange(math.prod(kernel)))
 
 
 def _backward_runs(
@@ -80,6 +88,7 @@ def _backward_runs(
     """
     per_dimension = []
     complete = True
+    width = conv_output_shape(spatial, kernel, stride, padding, dilation)[2]
     for n, k, s, (lo, _), d in zip(spatial, kernel, stride, padding, dilation):
         options = []
         for r in range(s):
@@ -105,7 +114,7 @@ def _backward_runs(
         offsets = _offsets(outputs, len(shifts), (1, 1), padded, places)
         start = [o[3] for o in combination]
         layout = combination[0][2], combination[1][2], 1, 1, *padded, 1, *start, *stride, *counts, *weight
-        runs.append(Runs(np.array(layout), shifts, offsets, np.array(numbers)))
+        runs.append(Runs(np.array(layout), _copies(shifts, width, counts[2], 1), offsets, np.array(numbers)))
     return tuple(runs), complete
 
 
