@@ -56,7 +56,7 @@ def conv_forward(
         arguments = (w, stride, padding, dilation, groups, bias)
         return _by_images(primitive.conv_forward, (x,), y, shapes, *arguments)
     start = np.zeros(shapes.outputs, x.dtype) if bias is None else _memory(bias)
-    _correlate(_memory(x).reshape(shapes.x), shapes, shapes.forward, w, start, y.reshape(shapes.y))
+    _correlate(_memory(x), shapes, shapes.forward, w, start, y)
     return y
 
 
@@ -89,10 +89,9 @@ def conv_input_grad(
         return _by_images(primitive.conv_input_grad, (gy,), gx, shapes, *arguments)
     all_runs, complete = shapes.backward
     gx = (np.empty if complete else np.zeros)((len(gy), *x_shape), gy.dtype)
-    source, result = _memory(gy).reshape(shapes.y), gx.reshape(shapes.x)
-    zeros = np.zeros(shapes.channels, gy.dtype)
+    source, zeros = _memory(gy), np.zeros(shapes.channels, gy.dtype)
     for runs in all_runs:
-        _correlate(source, shapes, runs, w, zeros, result)
+        _correlate(source, shapes, runs, w, zeros, gx)
     return gx
 
 
@@ -118,8 +117,7 @@ def conv_weight_grad(
     number = parts(len(x), shapes.least)
     totals = np.empty((number, *shapes.matrices), x.dtype)
     runs = shapes.forward
-    source, gradient = _memory(x).reshape(shapes.x), _memory(gy).reshape(shapes.y)
-    correlate_weights(len(x), number, source, gradient, *runs[:3], totals)
+    correlate_weights(len(x), number, _memory(x).ravel(), _memory(gy).ravel(), len(x), *runs[:3], totals)
     return _sum(totals).reshape(w_shape)
 
 
@@ -145,7 +143,8 @@ def _correlate(
     source: np.ndarray, shapes: Layer, runs: Runs, weights: np.ndarray, bias: np.ndarray, result: np.ndarray
 ) -> None:
     images = len(source)
-    correlate(images, parts(images, shapes.least), source, *runs, _memory(weights).reshape(-1), bias, result)
+    flat = _memory(weights).ravel(), bias, result.ravel()
+    correlate(images, parts(images, shapes.least), source.ravel(), *runs, *flat)
 
 
 def _by_images(function: Any, sources: tuple, result: Any, shapes: Layer, *arguments: Any) -> Any:

@@ -27,14 +27,14 @@ _products = make_products(_ROWS, _TAPS)
 
 
 @kernel
-def _fill(source, number, lo, split, padded, copies, stride, buffer):
-    """Image ``number`` of (N, C, D, H, W) into ``buffer`` (C, shifts, phases, padded...), whose border is zero already.
+def _fill(pixels, shape, number, lo, split, padded, copies, stride, buffer):
+    """Image ``number`` of ``pixels``, of ``shape`` (C, D, H, W), into ``buffer`` (C, copies, phases, padded...), whose
+    border is zero already.
 
     Copy ``k`` of a row has pixel ``stride·i + shift`` at ``i``, inside the image for ``first <= i < last``: these three
     numbers are column ``k`` of ``copies``.
     """
-    _, channels, depth, height, width = source.shape
-    pixels = source.reshape(-1)
+    channels, depth, height, width = shape
     phases = split[0] * split[1]
     plane = padded[0] * padded[1] * padded[2]
     top, bottom = max(0, -lo[1]), min(height, padded[1] * split[1] - lo[1])
@@ -114,21 +114,23 @@ def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, en
 
 @written_in
 def _unpacked(numbers):
-    """What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count."""
+    """What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count, and the shapes of
+    an image and of a result."""
     a = numbers
     lo, split, padded, stride = (a[0], a[1]), (a[2], a[3]), (a[4], a[5], a[6]), a[7]
-    return lo, split, padded, stride, (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
+    start, step, count = (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
+    return lo, split, padded, stride, start, step, count, (a[22], a[23], a[24], a[25]), (a[26], a[27], a[28])
 
 
 @written_in
-def _place(sums, m, n, result, number, b, depth, start, step, count):
-    """``m`` outputs from ``sums`` to where they belong in ``result``."""
+def _place(sums, m, n, result, plane, room, start, step, count):
+    """``m`` outputs from ``sums`` to where they belong in ``result``, the first of them to plane number ``plane``."""
     for i in range(m):
-        target = result[number, b + i, start[0] + step[0] * depth]
+        begin = (plane + i * room[0]) * room[1] + start[1]
         for h in range(count[1]):
-            line = target[start[1] + step[1] * h]
+            line = (begin + step[1] * h) * room[2] + start[2]
             for j in range(count[2]):
-                line[start[2] + step[2] * j] = sums[i * n + h * count[2] + j]
+                result[line + step[2] * j] = sums[i * n + h * count[2] + j]
 
 
 @shared
@@ -139,19 +141,18 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
     ``t`` of the weight ``group, o, t`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
     image, laid out as :func:`_fill` does.
     """
-    lo, split, padded, stride, start, step, count = _unpacked(numbers)
+    lo, split, padded, stride, start, step, count, shape, room = _unpacked(numbers)
     groups, per_group, by_group, by_output, by_channel = numbers[17], numbers[18], numbers[19], numbers[20], numbers[21]
-    taps, size, channels = offsets.size, kernel_taps.size, source.shape[1]
+    taps, size, channels = offsets.size, kernel_taps.size, shape[0]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
     end = np.empty(6 * _ROOM, source.dtype)
     n = count[1] * count[2]
     # Where the outputs lie side by side, they are written there at once.
-    whole = step[0] == step[1] == step[2] == 1 and count[1] == result.shape[3] and count[2] == result.shape[4]
+    whole = step[0] == step[1] == step[2] == 1 and count[1] == room[1] and count[2] == room[2]
     sums = np.empty(0 if whole else 6 * n, source.dtype)
-    values = result.reshape(-1)
-    area = result.shape[3] * result.shape[4]
+    area = room[1] * room[2]
     # Weights in the order of reading: for each block of outputs, tap by tap.
     packed = np.empty(groups * per_group * taps, source.dtype)
     k = 0
@@ -168,7 +169,7 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
                         k += 1
             o += m
     for number in range(first, last):
-        _fill(source, number, lo, split, padded, copies, stride, image)
+        _fill(source, shape, number, lo, split, padded, copies, stride, image)
         for group in range(groups):
             for depth in range(count[0]):
                 at = group * group_size + depth * padded[1] * padded[2]
@@ -178,22 +179,23 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
                     b = group * per_group + o
                     target, to, pitch = sums, o - o, n
                     if whole:
-                        target, pitch = values, result.shape[2] * area
-                        to = ((number * groups * per_group + b) * result.shape[2] + depth + start[0]) * area
+                        target, pitch = result, room[0] * area
+                        to = ((number * groups * per_group + b) * room[0] + depth + start[0]) * area
                     _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, target, to, pitch, end)
                     if not whole:
-                        _place(sums, m, n, result, number, b, depth, start, step, count)
+                        plane = (number * groups * per_group + b) * room[0] + start[0] + step[0] * depth
+                        _place(sums, m, n, result, plane, room, start, step, count)
                     o += m
 
 
 @shared
-def correlate_weights(first, last, source, gy, numbers, copies, offsets, totals):
+def correlate_weights(first, last, source, slopes, images, numbers, copies, offsets, totals):
     """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times
     each gradient."""
-    lo, split, padded, stride, _, _, count = _unpacked(numbers)
+    lo, split, padded, stride, _, _, count, shape, _ = _unpacked(numbers)
     parts, groups, per_group, taps = totals.shape
-    total = totals[(first * parts + source.shape[0] - 1) // source.shape[0]]
-    channels = source.shape[1]
+    total = totals[(first * parts + images - 1) // images]
+    channels = shape[0]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
@@ -211,9 +213,8 @@ def correlate_weights(first, last, source, gy, numbers, copies, offsets, totals)
     block = _ROWS * padded_taps * lanes
     sums = np.zeros(groups * blocks * block, source.dtype)  # a vector for each weight
     area = count[1] * count[2]
-    slopes = gy.reshape(-1)
     for number in range(first, last):
-        _fill(source, number, lo, split, padded, copies, stride, image)
+        _fill(source, shape, number, lo, split, padded, copies, stride, image)
         for o in range(groups * per_group):
             for d in range(count[0]):
                 begin = o * n + d * padded[1] * padded[2]

@@ -25,7 +25,8 @@ class Runs(NamedTuple):
 
     #: padding in front, of depth and height; phases of depth and height; depth and height of a phase, and the number of
     #: outputs in a row; the stride along a row; start, step and number of outputs in each dimension; then the weight's
-    #: groups, the outputs of one, and how far it is from group to group, output to output and channel to channel
+    #: groups, the outputs of one, and how far it is from group to group, output to output and channel to channel; then
+    #: the shapes (C, D, H, W) of an image that is read and (D, H, W) of a result
     numbers: np.ndarray
     #: of each copy of a row the pixel where it begins, the first position inside the image and the first past it
     copies: np.ndarray
@@ -132,22 +133,22 @@ class Layer:
         self.least = max(1, -(-_WORTH_A_THREAD // max(1, math.prod(w) * math.prod(self.out))))
         self.spatial, self._kernel = _three(x[1:], 1), _three(w[2:], 1)
         self._how = _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
-        #: shapes for the kernels: of images, results and the weight as matrices
-        self.x = (-1, x[0], *self.spatial)
-        self.y = (-1, w[0], *_three(self.out, 1))
+        #: the weight's gradient for the kernels: groups, outputs of one, taps of all channels
         self.matrices = (groups, w[0] // groups, math.prod(w[1:]))
 
     @cached_property
     def forward(self) -> Runs:
         groups, outputs, size = self.matrices
         weight = groups, outputs, outputs * size, size, math.prod(self._kernel)
-        return _forward_runs(self.channels // groups, weight, self.spatial, self._kernel, *self._how)
+        shapes = self.channels, *self.spatial, *_three(self.out, 1)
+        return _forward_runs(self.channels // groups, (*weight, *shapes), self.spatial, self._kernel, *self._how)
 
     @cached_property
     def backward(self) -> tuple[tuple[Runs, ...], bool]:
         groups, outputs, size = self.matrices
         weight = groups, self.channels // groups, outputs * size, math.prod(self._kernel), size
-        return _backward_runs(outputs, weight, self.spatial, self._kernel, *self._how)
+        shapes = self.outputs, *_three(self.out, 1), *self.spatial
+        return _backward_runs(outputs, (*weight, *shapes), self.spatial, self._kernel, *self._how)
 
 
 layer = functools.lru_cache(maxsize=512)(Layer)
