@@ -159,7 +159,7 @@ LOCATIONS: list[tuple[Any, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("location, expected", LOCATIONS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize("location, expected", LOCATIONS, ids=range(len(LOCATIONS)))
 def test_map_location(location: Any, expected: list[str]) -> None:
     kept = [torch.arange(3.0, device=place) for place in ("cuda:0", "cuda:1", "cpu")]
     file = io.BytesIO()

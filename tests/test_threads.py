@@ -119,7 +119,7 @@ def test_the_number_of_parts_depends_on_the_threads_alone(threads):
     assert threads.parts(100, 10) == 3
     assert threads.parts(100, 40) == 2
     assert threads.parts(0, 10) == threads.parts(9, 10) == 1
-    assert threads.parts(100, 0, per_thread=2) == 6
+    assert threads.parts(100, 0) == 3
 
 
 def test_compiled_tasks_of_several_callers(counting):

@@ -29,14 +29,13 @@ from minitorch.backend.cpu.threads import with_helpers
 # its upper half, then 16 bits for the number of parts and 16 for the part that comes next.
 _TICKET, _FUNCTION, _ARGUMENTS, _COUNT, _DONE, _FAILED = 0, 16, 17, 18, 32, 40
 BOX = 48
-MOST_PARTS = 0xFFFF
 # Turns of a waiting loop, about 200 µs: who waits longer for others to end lets them have the core now and then.
 TURNS = 8_000
 # A helper waits for the next task about as long as a step of a small network takes, and then sleeps.
 PATIENCE = 5 * TURNS
 # Nanoseconds beyond the time that the caller's parts took: another process must have the core of who is to end a part.
 _TOO_LATE = 500_000
-#: what :func:`hand_out` returns: bits
+#: what :func:`_hand_out` returns: bits
 LATE, FAILED = 1, 2
 
 _INT64 = ir.IntType(64)

@@ -119,10 +119,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def parts(count: int, least: int, per_thread: int = 1) -> int:
+def parts(count: int, least: int) -> int:
     """Into how many parts of at least ``least`` a task of ``count`` is cut: this depends on nothing but the number of
     threads."""
-    return max(1, min(get_num_threads() * per_thread, count // max(1, least)))
+    return max(1, min(get_num_threads(), count // max(1, least)))
 
 
 def with_helpers(entry: Callable[..., int], count: int, parts: int, arguments: tuple) -> int:
