@@ -13,7 +13,7 @@ from minitorch.core.device import Device, as_device
 from minitorch.core.dtype import DType, as_dtype, default_dtype
 from minitorch.core.promotion import number_of, scalar_dtype
 from minitorch.core.tensor import LEAF, Tensor, wrap
-from minitorch.nested import array_of
+from minitorch.from_data import array_of
 from minitorch.ops.dims import shape_arguments
 
 

@@ -58,9 +58,17 @@ ROWS = {
         X,
     ),
     "constants": (lambda t: (t.pi, t.e, t.inf, t.nan != t.nan, t.newaxis is None),),
-    "precision": (lambda t: t.set_float32_matmul_precision("high") or t.get_float32_matmul_precision(),),
+    "precision": (lambda t: _precisions(t),),
     "deterministic": (lambda t: t.use_deterministic_algorithms(False) or t.are_deterministic_algorithms_enabled(),),
 }
+
+
+def _precisions(t):
+    seen = [t.get_float32_matmul_precision()]
+    for precision in ("high", "medium", "highest"):  # and so it was before
+        t.set_float32_matmul_precision(precision)
+        seen.append(t.get_float32_matmul_precision())
+    return tuple(seen)
 
 
 def _changed_row(x):

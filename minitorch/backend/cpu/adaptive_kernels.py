@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 
-from minitorch.backend.cpu.elementary import inlined
+from minitorch.backend.cpu.compiling import written_in
 from minitorch.backend.cpu.parts import elementwise
 
 
-@inlined
+@written_in
 def _slope(p, g, decay, maximize):
     """The gradient to go down, with the L2 penalty."""
     return (-g if maximize else g) + decay * p
 
 
-@inlined
+@written_in
 def _blended(average, g, weight):
     """average + weight (g - average), from the end that is nearer: as PyTorch's ``lerp`` rounds."""
     kind = type(g)

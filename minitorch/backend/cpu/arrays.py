@@ -9,13 +9,18 @@ import numpy as np
 _float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def real(dtype: np.dtype) -> bool:
+    """Whether there are kernels for ``dtype``: float32 or float64 (also as an object of its own, as unpickled)."""
+    return dtype is _float32 or dtype in (_float32, _float64)
+
+
 def plain(first: np.ndarray, *others: Any) -> bool:
     """Whether loops can take the arrays as they are: in C order, writeable, all float32 or all float64.
 
     ``None`` among the others stands for no array.  (Loops are compiled for writeable arrays only, also to be read.)
     """
     dtype = first.dtype
-    if (dtype is not _float32 and dtype != _float64) or not first.flags.carray:
+    if not real(dtype) or not first.flags.carray:
         return False
     return all(a is None or (a.dtype == dtype and a.flags.carray) for a in others)
 
@@ -23,6 +28,6 @@ def plain(first: np.ndarray, *others: Any) -> bool:
 def whole(*arrays: np.ndarray) -> list[np.ndarray] | None:
     """The arrays, or copies in C order of those that loops cannot take as they are; ``None`` if it is their dtypes."""
     dtype = arrays[0].dtype
-    if (dtype is not _float32 and dtype != _float64) or any(a.dtype != dtype for a in arrays):
+    if not real(dtype) or any(a.dtype != dtype for a in arrays):
         return None
     return [a if a.flags.carray else np.array(a, order="C") for a in arrays]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import conv_pointwise, winograd
+from minitorch.backend.cpu.arrays import real
 from minitorch.backend.cpu.conv_choice import POINTWISE, PRODUCTS, WINOGRAD
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
 from minitorch.backend.cpu.conv_runs import Layer, Runs, layer
@@ -17,19 +18,12 @@ from minitorch.backend.primitives.conv_geometry import Ints, Pads
 
 # Elements to be summed that are worth another thread, and places of an output below which there is no loop for them.
 _LEAST, _SHORTEST = 1 << 15, 8
-_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def _accepts(first: np.ndarray, other: np.ndarray) -> bool:
     """float32 and float64, both of one dtype, with something in them."""
     dtype = first.dtype
-    return (
-        (dtype is _float32 or dtype == _float64)
-        and other.dtype == dtype
-        and first.size > 0
-        and other.size > 0
-        and first.ndim <= 5
-    )
+    return real(dtype) and other.dtype == dtype and first.size > 0 and other.size > 0 and first.ndim <= 5
 
 
 def _memory(array: np.ndarray) -> np.ndarray:
@@ -124,7 +118,7 @@ def conv_weight_grad(
 def conv_bias_grad(gy: np.ndarray) -> Any:
     dtype, (images, outputs, *out) = gy.dtype, gy.shape
     size = math.prod(out)
-    if (dtype is not _float32 and dtype != _float64) or not gy.size or size < _SHORTEST:
+    if not real(dtype) or not gy.size or size < _SHORTEST:
         return NotImplemented  # NumPy's sums over the images are as fast as a loop over short runs
     total = np.empty(outputs, dtype)
     sum_places(outputs, parts(outputs, _LEAST // (images * size)), _memory(gy).reshape(images, outputs, size), total)

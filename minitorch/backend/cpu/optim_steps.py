@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.cpu.arrays import real
 from minitorch.backend.cpu.optim_kernels import adam, sgd
 from minitorch.backend.cpu.threads import parts
 
 # Elements that are worth another thread.
 _LEAST = 1 << 14
-_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def _flat(param: np.ndarray, *arrays: Any) -> list[np.ndarray] | None:
     """The arrays with one dimension, or ``None`` if a loop cannot take them as they are.  The parameter stands for an
     array that is ``None``: it has to be one, though the loop does not look at it."""
     dtype, shape = param.dtype, param.shape
-    if dtype is not _float32 and dtype != _float64:
+    if not real(dtype):
         return None
     flat = []
     for a in (param, *arrays):

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import pointwise_kernels as kernels
+from minitorch.backend.cpu.arrays import real
 from minitorch.backend.cpu.threads import parts
 
 # Elements that are worth another thread.
 _LEAST = 1 << 15
-_float32, _float64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence[float] = ()) -> Any:
@@ -22,7 +22,7 @@ def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence
     """
     first = arrays[0]
     dtype, shape = first.dtype, first.shape
-    if dtype is not _float32 and dtype != _float64:
+    if not real(dtype):
         return NotImplemented
     flat = []
     for a in arrays:
