@@ -205,7 +205,7 @@ def unary_call(spec: Spec) -> Callable:
     defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
     any_type = not promote and spec.kinds is None and spec.check is None
-    direct = spec.direct
+    direct, below = spec.direct, spec.direct_below
 
     def short(input: Any, *, out: Any = None, params: Any = defaults) -> Any:
         if out is not None:
@@ -221,7 +221,8 @@ def unary_call(spec: Spec) -> Callable:
             if params:
                 result = quietly().run(forward, array, *params)
             else:
-                result = quietly().run(direct if type(array) is _ndarray else forward, array)
+                at_once = type(array) is _ndarray and array.size < below
+                result = quietly().run(direct if at_once else forward, array)
         except (TypeError, ValueError) as error:
             spec.explain(error, (array,))
             raise

@@ -55,6 +55,7 @@ class Spec:
         check: Callable | None,
         public: str | None,
         ufunc: str | None,
+        ufunc_below: int,
     ):
         self.forward = forward
         self.name = public or forward.__name__.strip("_")
@@ -70,6 +71,7 @@ class Spec:
         self.numbers, self.kinds, self.check = numbers, kinds, check
         #: what to call on NumPy's arrays
         self.direct = forward if ufunc is None else getattr(np, ufunc)
+        self.direct_below = ufunc_below
         #: what to call on large arrays of one shape
         self.large = large_add if ufunc == "add" else None
         allowed = self.inputs if promote and numbers != "none" else 0
@@ -173,6 +175,7 @@ def op(
     check: Callable | None = None,
     public: str | None = None,
     ufunc: str | None = None,
+    ufunc_below: int = 1 << 62,
 ) -> Callable[[Callable], Any]:
     """Declares an operation.  The function takes arrays for the arguments annotated ``Array`` and returns an array.
 
@@ -190,10 +193,11 @@ def op(
         public: the op's name in errors, if it is not the function's.
         ufunc: the function of the array library that does the same, if further parameters have their defaults: it is
             called at once, and in-place variants have it write where the tensor is.
+        ufunc_below: for an op of one operand, from how many elements on the function itself is the quicker one.
     """
 
     def declare(forward: Callable) -> Any:
-        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public, ufunc)
+        spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public, ufunc, ufunc_below)
         if view and spec.inputs == 1 and not multiple:
             call = view_call(spec)
         elif aux or multiple or view or spec.takes_list or spec.inputs > 2:

@@ -31,7 +31,7 @@ def elementwise(name: str, forward: Callable, rule: Callable, doc: str) -> Any:
 # ---- exponentials and logarithms
 
 
-@op("ExpBackward0", promote="float")
+@op("ExpBackward0", promote="float", ufunc="exp", ufunc_below=pointwise.REPAID)
 def exp(input: Array):
     """e to the power of ``input``.
 
@@ -45,7 +45,7 @@ def exp(input: Array):
 exp.rules(on_arrays=True, input=lambda g, out: g * out)
 
 
-@op("LogBackward0", promote="float")
+@op("LogBackward0", promote="float", ufunc="log", ufunc_below=pointwise.REPAID)
 def log(input: Array):
     """Natural logarithm: minus infinity at 0, NaN below.
 
@@ -78,7 +78,7 @@ def _tanh_grad(g: Array, out: Array):
     return pointwise.tanh_grad(g, out)
 
 
-@op("TanhBackward0", promote="float")
+@op("TanhBackward0", promote="float", ufunc="tanh", ufunc_below=pointwise.REPAID)
 def tanh(input: Array):
     """Hyperbolic tangent.
 

@@ -9,10 +9,10 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["LARGE", "add", "exp", "log", "log1p", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
+__all__ = ["LARGE", "REPAID", "add", "exp", "log", "log1p", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
 
 # From so many elements on a replacement repays its call, where the array library needs few passes itself.
-_REPAID = 1 << 12
+REPAID = 1 << 12
 #: and from so many on where one pass is all there is to do
 LARGE = 1 << 16
 
@@ -23,7 +23,7 @@ def of_many(function: Callable) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(array: Any, *others: Any) -> Any:
-        return (function if array.size < _REPAID else replaceable)(array, *others)
+        return (function if array.size < REPAID else replaceable)(array, *others)
 
     call.portable = function  # type: ignore[attr-defined]
     return call
