@@ -25,7 +25,7 @@ def compiling(monkeypatch, tmp_path):
 
 def test_a_cold_kernel_is_announced_once_on_stderr(compiling, capsys, tmp_path, monkeypatch):
     x = np.arange(3.0)
-    kernel = compiling.entry(doubled)
+    kernel = compiling.Entry(compiling.kernel(doubled))
     np.testing.assert_array_equal(kernel(x), [0, 2, 4])
     out, err = capsys.readouterr()
     assert out == ""
@@ -35,7 +35,7 @@ def test_a_cold_kernel_is_announced_once_on_stderr(compiling, capsys, tmp_path, 
     assert any(tmp_path.rglob("*.nbi")), "nothing was kept"
     # another process: what is kept needs no compiling and no words
     monkeypatch.setattr(compiling, "_told", False)
-    compiling.entry(doubled)(x)
+    compiling.Entry(compiling.kernel(doubled))(x)
     assert capsys.readouterr().err == ""
 
 
@@ -46,14 +46,14 @@ def test_a_full_disk_is_no_reason_to_stop(compiling, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(caching.IndexDataCacheFile, "save", no_room)
-    np.testing.assert_array_equal(compiling.entry(doubled)(np.arange(3.0)), [0, 2, 4])
+    np.testing.assert_array_equal(compiling.Entry(compiling.kernel(doubled))(np.arange(3.0)), [0, 2, 4])
 
 
 def test_kernels_compile_where_nothing_can_be_kept(compiling, monkeypatch):
     from numba.core import caching
 
     monkeypatch.setattr(caching.CompileResultCacheImpl, "_locator_classes", [])
-    np.testing.assert_array_equal(compiling.entry(doubled)(np.arange(3.0)), [0, 2, 4])
+    np.testing.assert_array_equal(compiling.Entry(compiling.kernel(doubled))(np.arange(3.0)), [0, 2, 4])
 
 
 @pytest.mark.parametrize("name, value", [("MINITORCH_NUMBA", "0"), ("NUMBA_DISABLE_JIT", "1")])

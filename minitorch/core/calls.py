@@ -121,8 +121,7 @@ when_found.append(_prepare_for_gpus)
 
 def general_call(spec: Spec) -> Callable:
     forward, count, n = spec.forward, len(spec.params), spec.inputs
-    plain = spec.promote is None and spec.kinds is None and spec.check is None and not (spec.takes_list or spec.view)
-    one_result = not spec.multiple
+    plain = spec.promote is None and spec.kinds is None and spec.check is None and not spec.view
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != count:
@@ -131,15 +130,16 @@ def general_call(spec: Spec) -> Callable:
                 result = call(*args, **kwargs)
                 return result if target is None else into(target, result, spec.name)
             args = spec.bind(args, kwargs)
-        arrays: Any = _plain_arrays(args[:n], spec.optional) if plain else None
+        inputs: Sequence[Any] = args[:n]
+        arrays: Sequence[Any] | None = None
         if spec.takes_list:
             inputs = tuple(args[0])
             args = (inputs, *args[1:])
             arrays = (spec.arrays(inputs),)
-        else:
-            inputs = args[:n]
-            if arrays is None:
-                arrays = spec.arrays(inputs)
+        elif plain:
+            arrays = _plain_arrays(inputs, spec.optional)
+        if arrays is None:
+            arrays = spec.arrays(inputs)
         try:
             result = quietly().run(forward, *arrays, *args[n:])
         except (TypeError, ValueError) as error:
@@ -148,7 +148,7 @@ def general_call(spec: Spec) -> Callable:
         extra = None
         if spec.aux:
             result, extra = result
-        out: Any = wrap(result) if one_result else tuple(map(wrap, result))
+        out: Any = tuple(map(wrap, result)) if spec.multiple else wrap(result)
         if state.enabled and spec.rules:
             _record(spec, args, inputs, out, extra)
         if spec.view:

@@ -14,6 +14,14 @@ def real(dtype: np.dtype) -> bool:
     return dtype is _float32 or dtype in (_float32, _float64)
 
 
+def summed(totals: Any) -> Any:
+    """The sum of the parts' sums, in their order; it takes the place of the first."""
+    total = totals[0]
+    for other in totals[1:]:
+        total += other
+    return total
+
+
 def plain(first: np.ndarray, *others: Any) -> bool:
     """Whether loops can take the arrays as they are: in C order, writeable, all float32 or all float64.
 

@@ -89,8 +89,3 @@ def written_in(function):
     """A part of kernels that stands in their code as if it were written there: it takes less time to compile than one
     that is called and then inlined."""
     return numba.njit(inline="always")(function)
-
-
-def entry(function):
-    """A :func:`kernel` that is called from Python."""
-    return Entry(kernel(function))

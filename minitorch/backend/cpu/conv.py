@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import conv_pointwise, winograd
-from minitorch.backend.cpu.arrays import real
+from minitorch.backend.cpu.arrays import real, summed
 from minitorch.backend.cpu.conv_choice import POINTWISE, PRODUCTS, WINOGRAD
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
 from minitorch.backend.cpu.conv_runs import Layer, Runs, layer
@@ -112,7 +112,7 @@ def conv_weight_grad(
     totals = np.empty((number, *shapes.matrices), x.dtype)
     runs = shapes.forward
     correlate_weights(len(x), number, _memory(x).ravel(), _memory(gy).ravel(), len(x), *runs[:3], totals)
-    return _sum(totals).reshape(w_shape)
+    return summed(totals).reshape(w_shape)
 
 
 def conv_bias_grad(gy: np.ndarray) -> Any:
@@ -122,14 +122,6 @@ def conv_bias_grad(gy: np.ndarray) -> Any:
         return NotImplemented  # NumPy's sums over the images are as fast as a loop over short runs
     total = np.empty(outputs, dtype)
     sum_places(outputs, parts(outputs, _LEAST // (images * size)), _memory(gy).reshape(images, outputs, size), total)
-    return total
-
-
-def _sum(totals: Any) -> Any:
-    """The sum of the parts' sums, in their order."""
-    total = totals[0]
-    for other in totals[1:]:
-        total += other
     return total
 
 
@@ -154,4 +146,4 @@ def _by_images(function: Any, sources: tuple, result: Any, shapes: Layer, *argum
 
     # Python's threads take their time to begin: not for less than some 50 µs.
     share(part, len(sources[0]), max(1, 7 * shapes.least))
-    return _sum([values[first] for first in sorted(values)]) if values else result
+    return summed([values[first] for first in sorted(values)]) if values else result

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.cpu.arrays import summed
 from minitorch.backend.cpu.blas import gemm_address
 from minitorch.backend.cpu.conv_runs import Layer
 from minitorch.backend.cpu.products_kernels import matrix_times_images, products_of_images
@@ -66,7 +67,4 @@ def weight_grad(x: np.ndarray, gy: np.ndarray, stride: Ints, shapes: Layer) -> A
     number = parts(len(x), shapes.least)
     totals = np.empty((number, shapes.outputs, shapes.channels), x.dtype)
     products_of_images(len(x), number, _met(gy, (1,)), _met(x, stride), totals, address)
-    total = totals[0]
-    for other in totals[1:]:
-        total += other
-    return total.reshape(shapes.outputs, shapes.channels, *[1] * len(shapes.out))
+    return summed(totals).reshape(shapes.outputs, shapes.channels, *[1] * len(shapes.out))

@@ -23,20 +23,15 @@ from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
 from minitorch.backend.cpu.compiling import Entry, kernel
-from minitorch.backend.cpu.threads import with_helpers
+from minitorch.backend.cpu.threads import BOX, FAILED, LATE, TOO_LATE, with_helpers
 
 # Places in a box, a cache line or more apart where different threads write.  The ticket has the number of the task in
 # its upper half, then 16 bits for the number of parts and 16 for the part that comes next.
 _TICKET, _FUNCTION, _ARGUMENTS, _COUNT, _DONE, _FAILED = 0, 16, 17, 18, 32, 40
-BOX = 48
 # Turns of a waiting loop, about 200 µs: who waits longer for others to end lets them have the core now and then.
 TURNS = 8_000
 # A helper waits for the next task about as long as a step of a small network takes, and then sleeps.
 PATIENCE = 5 * TURNS
-# Nanoseconds beyond the time that the caller's parts took: another process must have the core of who is to end a part.
-_TOO_LATE = 500_000
-#: what :func:`_hand_out` returns: bits
-LATE, FAILED = 1, 2
 
 _INT64 = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
@@ -187,7 +182,7 @@ def _hand_out(box, function, arguments, count, parts, one):
         turn += 1 if one < 2.0 else 2  # what nobody looks at would not be computed
         if turn > TURNS:
             _nap(_NAP)
-    late = turn > TURNS and _now() - end > end - begin + _TOO_LATE
+    late = turn > TURNS and _now() - end > end - begin + TOO_LATE
     return (LATE if late else 0) | (FAILED if _load(box, _FAILED) else 0)
 
 

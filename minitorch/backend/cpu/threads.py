@@ -44,6 +44,11 @@ def set_num_threads(number: int) -> None:
         library.set_num_threads(number)
 
 
+# Elements of the memory that a compiled task stands in (:mod:`.parts`), and the bits that tell how it went.
+BOX = 48
+LATE, FAILED = 1, 2
+# Nanoseconds beyond the time that the caller's parts took: another process must have the core of who is to end a part.
+TOO_LATE = 500_000
 # After two waits in vain somebody else needs the cores: the next tasks do without helpers, or wait asleep.
 _CALM = 100
 
@@ -129,8 +134,6 @@ def with_helpers(entry: Callable[..., int], count: int, parts: int, arguments: t
     """Run a compiled task (:func:`.parts.shared`) together with the helpers; without, where another Python thread has
     them."""
     global _calm
-    from minitorch.backend.cpu.parts import BOX, LATE
-
     own_blas()
     if not _in_use.acquire(blocking=False):
         return entry(np.zeros(BOX, np.int64), count, parts, 1.0, *arguments)
@@ -161,8 +164,6 @@ def _ready() -> list[_Helper]:
     global _box
     wanted = get_num_threads() - 1
     if len(_helpers) != wanted or _box is None:
-        from minitorch.backend.cpu.parts import BOX
-
         if _box is None:
             _box = np.zeros(BOX, np.int64)
         while len(_helpers) < wanted:
@@ -205,7 +206,7 @@ def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
         finally:
             end = time.perf_counter_ns()
             errors = [helper.wait() for helper in busy]
-            _note(time.perf_counter_ns() - end > end - begin + 500_000)
+            _note(time.perf_counter_ns() - end > end - begin + TOO_LATE)
         for error in errors:
             if error is not None:
                 raise error

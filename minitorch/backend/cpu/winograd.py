@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch.backend.cpu import winograd_kernels as kernels
+from minitorch.backend.cpu.arrays import summed
 from minitorch.backend.cpu.blas import gemm_address
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
 from minitorch.backend.cpu.threads import parts
@@ -116,8 +117,5 @@ def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> Any:
         _points("winograd.outputs", outputs, layout, dtype),
         address,
     )
-    total = totals[0]
-    for other in totals[1:]:
-        total += other
-    gradient = _kernel_matrix(dtype).T @ total.reshape(36, -1)
+    gradient = _kernel_matrix(dtype).T @ summed(totals).reshape(36, -1)
     return np.ascontiguousarray(gradient.reshape(3, 3, outputs, channels).transpose(2, 3, 0, 1))
