@@ -125,15 +125,15 @@ class Instruments(ExitStack):
     def _watched_method(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **named: self._run("op", "optimizer", name, method, *args, **named)
 
-    def _watched_find(self, find: Callable[..., Any], found: dict[Any, Any]) -> Callable[..., Any]:
-        def watched(library: str, name: str) -> Any:
-            replacement, portable = find(library, name), self._portable[name]
+    def _watched_find(self, find: Callable[..., Any], found: dict[str, Any]) -> Callable[..., Any]:
+        def watched(kind: type, name: str) -> Any:
+            replacement, portable = find(kind, name), self._portable[name]
 
             def compute(*args: Any, **named: Any) -> Any:
                 result = NotImplemented if replacement is None else replacement(*args, **named)
                 return portable(*args, **named) if result is NotImplemented else result
 
-            found[library, name] = call = lambda *args, **named: self._run(
+            found[name][kind] = call = lambda *args, **named: self._run(
                 "kernel", "kernels", name, compute, *args, **named
             )
             return call

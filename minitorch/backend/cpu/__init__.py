@@ -6,7 +6,6 @@ environment, a missing Numba, or one that cannot compile: the portable versions 
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import os
@@ -76,38 +75,29 @@ def enabled() -> bool:
 
 
 def find(name: str) -> Callable[..., Any] | None:
-    """The replacement of the primitive ``name``, or ``None``; one that fails to compile is given up with a line on
-    stderr."""
+    """The replacement of the primitive ``name``, or ``None``."""
     if name not in _REPLACEMENTS or not enabled():
         return None
     try:
-        function = getattr(importlib.import_module(_REPLACEMENTS[name]), name)
+        return getattr(importlib.import_module(_REPLACEMENTS[name]), name)
     except Exception as error:  # a broken Numba fails in many ways, and none is a reason to stop
         _give_up(error)
         return None
 
-    @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if _broken:
-            return NotImplemented
-        try:
-            return function(*args, **kwargs)
-        except _compile_errors() as error:
-            _give_up(error)
-            return NotImplemented
 
-    return guarded
-
-
-@functools.lru_cache(maxsize=1)
-def _compile_errors() -> tuple[type[BaseException], ...]:
-    from numba.core.errors import NumbaError
-
-    return (NumbaError,)
+def unusable(error: Exception) -> bool:
+    """Whether ``error`` says that Numba cannot compile a kernel here: then it is given up with a line on stderr."""
+    errors = sys.modules.get("numba.core.errors")
+    if errors is None or not isinstance(error, errors.NumbaError):
+        return False
+    _give_up(error)
+    return True
 
 
 def _give_up(error: BaseException) -> None:
     global _broken
+    if _broken:
+        return
     _broken = True
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
     print(f"minitorch: Numba cannot be used ({first_line}); going on with NumPy alone, slower.", file=sys.stderr)

@@ -22,7 +22,7 @@ from numba.core import cgutils, types
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.compiling import Entry, kernel
+from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.threads import BOX, FAILED, LATE, TOO_LATE, with_helpers
 
 # Places in a box, a cache line or more apart where different threads write.  The ticket has the number of the task in
@@ -267,7 +267,7 @@ def _shared(function, cut):
     names = {"task": _task_of(function, cut), "_hand_out": _hand_out, "__name__": function.__module__}
     entry = python_types.FunctionType(code, names, function.__name__)
     entry.__module__, entry.__qualname__ = function.__module__, function.__qualname__
-    return _Shared(Entry(kernel(entry), 4))
+    return _called_in_parts(kernel(entry))
 
 
 def shared(function):
@@ -288,18 +288,15 @@ def elementwise(function):
 _nobody = np.zeros(BOX, np.int64)
 
 
-class _Shared:
+def _called_in_parts(entry):
     """A task for all threads."""
 
-    __slots__ = ("entry",)
-
-    def __init__(self, entry) -> None:
-        self.entry = entry
-
-    def __call__(self, count, parts, *arguments) -> None:
+    def call(count, parts, *arguments) -> None:
         if parts <= 1:
-            code = self.entry(_nobody, count, 1, 1.0, *arguments)
+            code = entry(_nobody, count, 1, 1.0, *arguments)
         else:
-            code = with_helpers(self.entry, count, parts, arguments)
+            code = with_helpers(entry, count, parts, arguments)
         if code & FAILED:
-            raise MemoryError(f"{self.entry.name}: no memory for the scratch space of a part")
+            raise MemoryError(f"{entry.__name__}: no memory for the scratch space of a part")
+
+    return call

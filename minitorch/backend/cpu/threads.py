@@ -127,7 +127,9 @@ if hasattr(os, "register_at_fork"):
 def parts(count: int, least: int) -> int:
     """Into how many parts of at least ``least`` a task of ``count`` is cut: this depends on nothing but the number of
     threads."""
-    return max(1, min(get_num_threads(), count // max(1, least)))
+    if count < least + least or count < 2:
+        return 1
+    return min(_num_threads or get_num_threads(), count // max(1, least))
 
 
 def with_helpers(entry: Callable[..., int], count: int, parts: int, arguments: tuple) -> int:

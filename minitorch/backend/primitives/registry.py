@@ -12,26 +12,41 @@ import importlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
-
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Where the replacements for each library's arrays live: a module with `find(name) -> function or None`.  It is imported
-# when a primitive first meets such an array, never by `import minitorch`.
+# Where the replacements for each library's arrays live: a module with `find(name) -> function or None`, and perhaps
+# `unusable(error) -> bool`, which tells an error of a replacement from one of who called it.  It is imported when a
+# primitive first meets such an array, never by `import minitorch`.
 _SOURCES = {"numpy": "minitorch.backend.cpu", "cupy": "minitorch.backend.cuda"}
-_found: dict[tuple[str, str], Callable[..., Any] | None] = {}
+# Of each primitive, by the type of arrays.
+_found: dict[str, dict[type, Callable[..., Any] | None]] = {}
 
 
-def _find(library: str, name: str) -> Callable[..., Any] | None:
-    source = _SOURCES.get(library)
-    replacement = importlib.import_module(source).find(name) if source is not None else None
-    _found[library, name] = replacement
+def _source(kind: type) -> Any:
+    source = _SOURCES.get(kind.__module__.partition(".")[0])
+    return None if source is None else importlib.import_module(source)
+
+
+def _find(kind: type, name: str) -> Callable[..., Any] | None:
+    source = _source(kind)
+    replacement = None if source is None else source.find(name)
+    _found[name][kind] = replacement
     return replacement
+
+
+def _given_up(kind: type, error: Exception) -> bool:
+    """Whether ``error`` says that there are no replacements after all; nobody gets one from then on."""
+    unusable = getattr(_source(kind), "unusable", None)
+    if unusable is None or not unusable(error):
+        return False
+    forget_replacements()
+    return True
 
 
 def forget_replacements() -> None:
     """Look for replacements anew at the next call of each primitive, for when a switch has changed."""
-    _found.clear()
+    for found in _found.values():
+        found.clear()
 
 
 def primitive(function: F) -> F:
@@ -40,19 +55,25 @@ def primitive(function: F) -> F:
     The portable body stays reachable as ``function.portable``: that is what replacements are tested against.
     """
     name = function.__name__
+    found = _found.setdefault(name, {})
 
     @functools.wraps(function)
-    def call(array: Any, *args: Any, **kwargs: Any) -> Any:
-        library = "numpy" if type(array) is np.ndarray else type(array).__module__.partition(".")[0]
+    def call(*args: Any, **kwargs: Any) -> Any:
+        kind = type(args[0])
         try:
-            replacement = _found[library, name]
+            replacement = found[kind]
         except KeyError:
-            replacement = _find(library, name)
+            replacement = _find(kind, name)
         if replacement is not None:
-            result = replacement(array, *args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        return function(array, *args, **kwargs)
+            try:
+                result = replacement(*args, **kwargs)
+            except Exception as error:
+                if not _given_up(kind, error):
+                    raise
+            else:
+                if result is not NotImplemented:
+                    return result
+        return function(*args, **kwargs)
 
     call.portable = function  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
