@@ -59,6 +59,17 @@ WINOGRAD = {
     "winograd-many-channels": (3, 128, 132, (6, 6), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
 }
 CASES |= WINOGRAD
+# Shapes whose gradients have kernels of their own: outputs that fill vectors, and taps that are spread over the image.
+GRADIENTS = {
+    "vectors-of-outputs": (3, 4, 30, (9, 8), (3, 2), (2, 1), ((1, 2), (0, 1)), (1, 2), 2),
+    "vectors-of-outputs-one-way": (3, 2, 29, (8, 8), (2, 3), (1, 2), ((0, 0), (0, 0)), (2, 1), 1),
+    "vectors-of-outputs-3d": (2, 3, 13, (5, 6, 7), (2, 3, 2), (1, 2, 1), ((1, 0), (0, 2), (1, 1)), (1, 1, 1), 1),
+    "spread": (3, 4, 6, (10, 9), (4, 3), (1, 1), ((0, 0), (0, 0)), (1, 2), 2),
+    "spread-padding": (2, 7, 3, (12, 10), (6, 5), (1, 1), ((1, 0), (0, 1)), (1, 1), 1),
+    "spread-1d": (3, 2, 5, (20,), (9,), (1,), ((0, 1),), (1,), 1),
+    "spread-3d": (2, 7, 14, (6, 5, 7), (3, 3, 2), (1, 1, 1), ((0, 1), (0, 0), (1, 0)), (1, 1, 2), 1),
+}
+CASES |= GRADIENTS
 TOLERANCE = {"float16": 2e-2, "float32": 4e-5, "float64": 1e-12}
 
 
@@ -206,6 +217,17 @@ def test_compiled_replacement(case, dtype):
                     assert result is NotImplemented
         finally:
             threads.set_num_threads(before)
+
+
+@pytest.mark.parametrize("case", GRADIENTS)
+def test_kernels_of_gradients(case):
+    pytest.importorskip("numba")
+    from minitorch.backend.cpu.conv_runs import Layer
+
+    _, channels, outputs, spatial, kernel, *how, groups = CASES[case]
+    layer = Layer((channels, *spatial), (outputs, channels // groups, *kernel), *how, groups)
+    assert layer.way == "direct"
+    assert layer.spreads if case.startswith("spread") else layer.weights_by_outputs
 
 
 def test_compiled_replacement_leaves_other_dtypes_alone():

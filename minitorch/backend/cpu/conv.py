@@ -10,6 +10,7 @@ import numpy as np
 from minitorch.backend.cpu import conv_pointwise, winograd
 from minitorch.backend.cpu.arrays import real, summed
 from minitorch.backend.cpu.conv_choice import POINTWISE, PRODUCTS, WINOGRAD
+from minitorch.backend.cpu.conv_grad_kernels import spread_outputs, weights_by_outputs
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
 from minitorch.backend.cpu.conv_runs import Layer, Runs, layer
 from minitorch.backend.cpu.threads import parts, share
@@ -81,6 +82,11 @@ def conv_input_grad(
         gx = np.empty((len(gy), *x_shape), gy.dtype)
         arguments = (w, input_spatial_shape, stride, padding, dilation, groups)
         return _by_images(primitive.conv_input_grad, (gy,), gx, shapes, *arguments)
+    if shapes.spreads:
+        gx = np.empty((len(gy), *x_shape), gy.dtype)
+        images = len(gy), parts(len(gy), shapes.least)
+        spread_outputs(*images, _memory(gy).ravel(), _memory(w).ravel(), *shapes.frame, gx.ravel())
+        return gx
     all_runs, complete = shapes.backward
     gx = (np.empty if complete else np.zeros)((len(gy), *x_shape), gy.dtype)
     source, zeros = _memory(gy), np.zeros(shapes.channels, gy.dtype)
@@ -110,8 +116,11 @@ def conv_weight_grad(
         return _by_images(primitive.conv_weight_grad, (x, gy), None, shapes, *arguments)
     number = parts(len(x), shapes.least)
     totals = np.empty((number, *shapes.matrices), x.dtype)
-    runs = shapes.forward
-    correlate_weights(len(x), number, _memory(x).ravel(), _memory(gy).ravel(), len(x), *runs[:3], totals)
+    images = len(x), number, _memory(x).ravel(), _memory(gy).ravel(), len(x)
+    if shapes.weights_by_outputs:
+        weights_by_outputs(*images, *shapes.frame, totals)
+    else:
+        correlate_weights(*images, *shapes.forward[:3], totals)
     return summed(totals).reshape(w_shape)
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitorch.backend.cpu.conv_choice import way
+from minitorch.backend.cpu.conv_choice import outputs_fill_vectors, spreads, way
+from minitorch.backend.cpu.conv_grad_tiles import TAPS
 from minitorch.backend.primitives.conv_geometry import Ints, Pads, conv_output_shape
 
 # Multiplications and additions that are worth another thread: some 8 µs.
@@ -34,6 +35,17 @@ class Runs(NamedTuple):
     offsets: np.ndarray
     #: the kernel's taps that take part
     taps: np.ndarray
+
+
+class Frame(NamedTuple):
+    """What the kernels of :mod:`.conv_grad_kernels` need beside arrays."""
+
+    #: groups, outputs and channels of one, taps of a channel; then for each dimension padding in front, the size of the
+    #: padded image, of the image and of the result, strides
+    numbers: np.ndarray
+    #: how far the taps of all channels of a group are from a position in the padded image; the last one again for taps
+    #: that fill a tile
+    offsets: np.ndarray
 
 
 def _three(values: Any, fill: Any) -> tuple[Any, ...]:
@@ -119,6 +131,17 @@ def _backward_runs(
     return tuple(runs), complete
 
 
+def _frame(sizes: Ints, spatial: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> Frame:
+    lo = [before for before, _ in padding]
+    padded = [before + n + after for n, (before, after) in zip(spatial, padding)]
+    of_channel = np.arange(sizes[2])[:, None] * math.prod(padded)
+    depth, height, width = (np.arange(k) * d for k, d in zip(kernel, dilation))
+    of_tap = (depth[:, None, None] * padded[1] + height[:, None]) * padded[2] + width
+    offsets = (of_channel + of_tap.reshape(-1)).reshape(-1)
+    fill = np.full(-len(offsets) % TAPS, offsets[-1])
+    return Frame(np.array([*sizes, *lo, *padded, *spatial, *out, *stride]), np.concatenate([offsets, fill]))
+
+
 class Layer:
     """The convolution of images of shape ``x`` (C, \\*spatial) with a weight of shape ``w`` (O, C / groups,
     \\*kernel)."""
@@ -135,6 +158,9 @@ class Layer:
         self._how = _three(stride, 1), _three(padding, (0, 0)), _three(dilation, 1)
         #: the weight's gradient for the kernels: groups, outputs of one, taps of all channels
         self.matrices = (groups, w[0] // groups, math.prod(w[1:]))
+        #: which kernels compute the gradients of a direct convolution
+        self.weights_by_outputs = outputs_fill_vectors(w[0] // groups)
+        self.spreads = spreads(x[1:], self.out, stride, padding)
 
     @cached_property
     def forward(self) -> Runs:
@@ -149,6 +175,11 @@ class Layer:
         weight = groups, self.channels // groups, outputs * size, math.prod(self._kernel), size
         shapes = self.outputs, *_three(self.out, 1), *self.spatial
         return _backward_runs(outputs, (*weight, *shapes), self.spatial, self._kernel, *self._how)
+
+    @cached_property
+    def frame(self) -> Frame:
+        sizes = self.groups, self.outputs // self.groups, self.channels // self.groups, math.prod(self._kernel)
+        return _frame(sizes, self.spatial, _three(self.out, 1), self._kernel, *self._how)
 
 
 layer = functools.lru_cache(maxsize=512)(Layer)

@@ -52,18 +52,24 @@ def shuffle(builder, a, b, mask):
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), len(mask)), mask))
 
 
-def _broadcast(builder, value, vector, lanes):
+def store(builder, value, pointer, index):
+    address = builder.bitcast(builder.gep(pointer, [index]), value.type.as_pointer())
+    builder.store(value, address, align=4)
+
+
+def broadcast(builder, value, vector):
+    """A vector with ``value`` in each place."""
     one = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), None)
     return builder.shuffle_vector(one, ir.Constant(vector, ir.Undefined), zeros)
 
 
-def _fma(builder, vector, lanes, element, a, b, c):
-    suffix = f"v{lanes}f{64 if isinstance(element, ir.DoubleType) else 32}"
-    kind = ir.FunctionType(vector, [vector] * 3)
+def fused_multiply_add(builder, a, b, c):
+    """``a·b + c`` of vectors."""
+    vector = a.type
+    name = f"llvm.fmuladd.v{vector.count}f{64 if isinstance(vector.element, ir.DoubleType) else 32}"
     module = builder.module
-    name = f"llvm.fmuladd.{suffix}"
-    function = module.globals.get(name) or ir.Function(module, kind, name)
+    function = module.globals.get(name) or ir.Function(module, ir.FunctionType(vector, [vector] * 3), name)
     return builder.call(function, [a, b, c])
 
 
@@ -90,7 +96,7 @@ def make_tile(outputs: int, vectors: int):
         def generate(context, builder, sig, args):
             image_t, _, offsets_t, _, weights_t, _, bias_t, _, result_t, _, _ = sig.args
             image, at, offsets, taps, weights, weights_at, bias, bias_at, result, to, pitch = args
-            element, lanes, vector = vector_type(context, image_t)
+            _, lanes, vector = vector_type(context, image_t)
             image, offsets = data_of(context, builder, image_t, image), data_of(context, builder, offsets_t, offsets)
             weights, bias = data_of(context, builder, weights_t, weights), data_of(context, builder, bias_t, bias)
             result = data_of(context, builder, result_t, result)
@@ -100,7 +106,7 @@ def make_tile(outputs: int, vectors: int):
             starts = []
             for m in range(outputs):
                 value = builder.load(builder.gep(bias, [builder.add(bias_at, number(m))]))
-                starts.append(_broadcast(builder, value, vector, lanes))
+                starts.append(broadcast(builder, value, vector))
             body, done = builder.append_basic_block("taps"), builder.append_basic_block("done")
             builder.branch(body)
             builder.position_at_end(body)
@@ -118,9 +124,9 @@ def make_tile(outputs: int, vectors: int):
             updated = []
             for m in range(outputs):
                 value = builder.load(builder.gep(weights, [builder.add(row, number(m))]))
-                weight = _broadcast(builder, value, vector, lanes)
+                weight = broadcast(builder, value, vector)
                 for v in range(vectors):
-                    updated.append(_fma(builder, vector, lanes, element, weight, runs[v], sums[m * vectors + v]))
+                    updated.append(fused_multiply_add(builder, weight, runs[v], sums[m * vectors + v]))
             after = builder.add(tap, number(1))
             tap.add_incoming(after, body)
             for phi, value in zip(sums, updated):
@@ -130,8 +136,7 @@ def make_tile(outputs: int, vectors: int):
             for m in range(outputs):
                 for v in range(vectors):
                     index = builder.add(builder.add(to, builder.mul(pitch, number(m))), number(v * lanes))
-                    address = builder.bitcast(builder.gep(result, [index]), vector.as_pointer())
-                    builder.store(updated[m * vectors + v], address, align=4)
+                    store(builder, updated[m * vectors + v], result, index)
             return context.get_dummy_value()
 
         return signature, generate
@@ -147,8 +152,7 @@ def _copy_vector(typing, source, at, target, to):
         source, at, target, to = args
         _, _, vector = vector_type(context, sig.args[0])
         value = load(builder, data_of(context, builder, sig.args[0], source), at, vector)
-        pointer = builder.gep(data_of(context, builder, sig.args[2], target), [to])
-        builder.store(value, builder.bitcast(pointer, vector.as_pointer()), align=4)
+        store(builder, value, data_of(context, builder, sig.args[2], target), to)
         return context.get_dummy_value()
 
     return signature, generate
@@ -189,7 +193,7 @@ def make_products(outputs: int, taps: int):
         def generate(context, builder, sig, args):
             image_t, _, offsets_t, _, gradients_t, rows_t, _, total_t, _ = sig.args
             image, at, offsets, first_tap, gradients, rows, n, total, to = args
-            element, lanes, vector = vector_type(context, image_t)
+            _, lanes, vector = vector_type(context, image_t)
             image, offsets = data_of(context, builder, image_t, image), data_of(context, builder, offsets_t, offsets)
             gradients, rows = data_of(context, builder, gradients_t, gradients), data_of(context, builder, rows_t, rows)
             total = data_of(context, builder, total_t, total)
@@ -219,7 +223,7 @@ def make_products(outputs: int, taps: int):
                 run = load(builder, image, builder.add(begins[t], i), vector)
                 for m in range(outputs):
                     k = m * taps + t
-                    updated[k] = _fma(builder, vector, lanes, element, g[m], run, sums[k])
+                    updated[k] = fused_multiply_add(builder, g[m], run, sums[k])
             after = builder.add(i, number(lanes))
             i.add_incoming(after, body)
             for phi, value in zip(sums, updated):
@@ -227,8 +231,7 @@ def make_products(outputs: int, taps: int):
             builder.cbranch(builder.icmp_signed("<", after, n), body, done)
             builder.position_at_end(done)
             for place, value in zip(places, updated):
-                address = builder.bitcast(builder.gep(total, [place]), vector.as_pointer())
-                builder.store(value, address, align=4)
+                store(builder, value, total, place)
             return context.get_dummy_value()
 
         return signature, generate
