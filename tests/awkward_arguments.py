@@ -67,20 +67,24 @@ SPECIAL = ("no-elements", "mixed-dtypes")
 
 
 def _arrays(values: Any) -> list[np.ndarray]:
-    return [v for v in values if isinstance(v, np.ndarray)]
+    """The arrays among the values, those in lists too."""
+    listed = [[v] if isinstance(v, np.ndarray) else _arrays(v) if isinstance(v, list) else [] for v in values]
+    return [array for arrays in listed for array in arrays]
 
 
-def _altered(args: tuple, variant: str) -> list[Any]:
+def _altered(args: Any, variant: str, first: Any = None) -> list[Any]:
     """A copy of the arguments in the awkward form."""
-    if variant in VARIANTS:
-        return [VARIANTS[variant](a) if isinstance(a, np.ndarray) else a for a in args]
-    first = _arrays(args)[0]
+    first = _arrays(args)[0] if first is None else first
     altered = []
     for a in args:
-        if not isinstance(a, np.ndarray):
+        if isinstance(a, list):
+            altered.append(_altered(a, variant, first))
+        elif not isinstance(a, np.ndarray):
             altered.append(a)
+        elif variant in VARIANTS:
+            altered.append(VARIANTS[variant](a))
         elif variant == "no-elements":
-            altered.append(a[:0].copy() if a.shape[:1] == first.shape[:1] else a.copy())
+            altered.append(a[:0].copy() if a.ndim and a.shape[:1] == first.shape[:1] else a.copy())
         else:  # the first in double, or in half if it is double already
             other = "float64" if a.dtype == np.float32 else "float32"
             with np.errstate(all="ignore"):
@@ -132,7 +136,7 @@ def _primitives() -> dict[str, Any]:
 
 def _repeat(name: str, primitive: Any, args: tuple) -> None:
     global _busy
-    key = tuple((a.shape, a.dtype.str) if isinstance(a, np.ndarray) else None for a in args)
+    key = tuple((a.shape, a.dtype.str) for a in _arrays(args)), len(args)
     seen = _seen.setdefault(name, set())
     if len(seen) >= CALLS or key in seen or not 0 < sum(a.size for a in _arrays(args)) <= LARGEST:
         return

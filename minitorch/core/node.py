@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import traceback
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from minitorch.core.grad_mode import state
@@ -185,6 +185,20 @@ def bump_version(tensor: Tensor) -> None:
     counter[0] += 1
     if state.anomaly:
         counter[1:] = [forward_trace()]
+
+
+def bump_versions(tensors: Iterable[Tensor]) -> None:
+    """:func:`bump_version` for several."""
+    if state.anomaly:
+        for tensor in tensors:
+            bump_version(tensor)
+        return
+    for tensor in tensors:
+        counter = tensor._counter
+        if counter is None:
+            tensor._counter = [1]
+        else:
+            counter[0] += 1
 
 
 # ---- hooks

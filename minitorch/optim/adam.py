@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minitorch.backend.primitives.optim_steps import adam_step
+from minitorch.backend.primitives.optim_groups import adam_steps
 from minitorch.core.tensor import Tensor
-from minitorch.optim.per_parameter import PerParameter, advance, refuse_below_zero, refuse_betas
+from minitorch.optim.per_parameter import (
+    PerParameter,
+    advance,
+    alike,
+    arrays_of,
+    grads_of,
+    refuse_below_zero,
+    refuse_betas,
+)
 
 
 class Adam(PerParameter):
@@ -86,23 +94,21 @@ class Adam(PerParameter):
     def _buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
-    def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-        beta1, beta2 = group["betas"]
-        adam_step(
-            param,
-            grad,
-            state["exp_avg"]._data,
-            state["exp_avg_sq"]._data,
-            state["max_exp_avg_sq"]._data if group["amsgrad"] else None,
-            advance(state),
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            group["weight_decay"],
-            group["decoupled_weight_decay"],
-            group["maximize"],
-        )
+    def _update_all(self, params: list[Any], states: list[Any], group: dict[str, Any]) -> None:
+        means, squares = ([state[name]._data for state in states] for name in ("exp_avg", "exp_avg_sq"))
+        peaks = [state["max_exp_avg_sq"]._data for state in states] if group["amsgrad"] else None
+        counts = list(map(advance, states))
+        for step, *lists in alike(counts, arrays_of(params), grads_of(params), means, squares, peaks):
+            adam_steps(
+                *lists,
+                step,
+                group["lr"],
+                *group["betas"],
+                group["eps"],
+                group["weight_decay"],
+                group["decoupled_weight_decay"],
+                group["maximize"],
+            )
 
 
 class AdamW(Adam):

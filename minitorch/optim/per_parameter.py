@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module
-from minitorch.backend.primitives.optim_steps import steps_together
+from minitorch.backend.array_module import array_module, beside
+from minitorch.backend.primitives.optim_groups import plain_together
+from minitorch.backend.quiet import quietly
+from minitorch.core.device import device_of
 from minitorch.core.dtype import default_dtype, float32, float64
 from minitorch.core.grad_mode import enable_grad
 from minitorch.core.inplace import refuse_shared_elements
-from minitorch.core.node import bump_version
+from minitorch.core.node import bump_versions
 from minitorch.core.tensor import Tensor, wrap
 from minitorch.optim.optimizer import Optimizer
 
 _PLAIN = frozenset((float, int, bool, str, type(None)))
+# What has to be the same for a gradient and its parameter, and for a state and its parameter.
+_form, _place = attrgetter("__class__", "shape", "dtype"), attrgetter("__class__", "shape")
+_array, _array_of_grad = attrgetter("_data"), attrgetter("_grad._data")
 
 
 class PerParameter(Optimizer):
@@ -42,20 +48,25 @@ class PerParameter(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        ready = [(group, self._ready(group)) for group in self.param_groups]
-        with np.errstate(all="ignore"):
-            for group, params in ready:
-                if not params:
-                    continue
-                options = _plain(group)
-                with steps_together(params[0][0]._data):
-                    for param, held in params:
-                        state = held or self._start(param, options)
-                        self._update(param._data, param._grad._data, state, options)
-                        if state and state is not held:
-                            self.state[param] = state
-                        bump_version(param)
+        ready = [(group, *self._ready(group)) for group in self.param_groups]
+        for group, params, states in ready:
+            options = _plain(group)
+            if len(set(params)) == len(params):
+                self._step(params, states, options)
+            else:  # one that is listed twice is stepped twice
+                for param in params:
+                    self._step([param], [self.state.get(param)], options)
         return loss
+
+    def _step(self, params: list[Any], held: list[Any], options: dict[str, Any]) -> None:
+        if not params:
+            return
+        with beside(params[0]._data):
+            states = held if all(held) else [state or self._start(p, options) for p, state in zip(params, held)]
+            bump_versions(params)
+            quietly().run(self._update_all, params, states, options)
+        if states is not held:
+            self.state.update([(param, state) for param, state in zip(params, states) if state])
 
     def _buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The names of the state arrays that have the shape of their parameter."""
@@ -68,41 +79,60 @@ class PerParameter(Optimizer):
             state[name] = wrap(array_module(param._data).zeros_like(param._data))
         return state
 
+    def _update_all(self, params: list[Any], states: list[Any], group: dict[str, Any]) -> None:
+        """One step of several parameters of a group, no two of them the same."""
+        for param, state in zip(params, states):
+            self._update(param._data, param._grad._data, state, group)
+
     def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         """One step of one parameter: arrays, changed in place."""
         raise NotImplementedError
 
-    def _ready(self, group: dict[str, Any]) -> list[tuple[Any, Any]]:
-        """The parameters that have a gradient, with their states, each looked at before the first is changed."""
-        ready = []
-        states, buffers = self.state, self._buffers(group)
-        for index, param in enumerate(group["params"]):
+    def _ready(self, group: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+        """The parameters that have a gradient and their states, all of them looked at before the first is changed."""
+        params = [param for param in group["params"] if param._grad is not None]
+        if not params:
+            return [], []
+        arrays, grads, states = arrays_of(params), grads_of(params), list(map(self.state.get, params))
+        # The parameter stands for what is not there.
+        kept = {
+            name: [
+                array if not state or state.get(name) is None else state[name]._data
+                for array, state in zip(arrays, states)
+            ]
+            for name in self._buffers(group)
+        }
+        if not plain_together(arrays, grads, *kept.values()):
+            if list(map(_form, arrays)) != list(map(_form, grads)):
+                self._refuse_gradient(params, group)
+            for name, held in kept.items():
+                if list(map(_place, held)) != list(map(_place, arrays)):
+                    self._refuse_state(name, params, held, group)
+            for array in arrays:
+                refuse_shared_elements(array, f"{type(self).__name__}.step")
+        return params, states
+
+    def _refuse_gradient(self, params: list[Any], group: dict[str, Any]) -> None:
+        for param in params:
             grad = param._grad
-            if grad is None:
-                continue
-            data, slope = param._data, grad._data
-            if slope.shape != data.shape or slope.dtype != data.dtype or type(slope) is not type(data):
+            if _form(grad._data) != _form(param._data):
                 raise RuntimeError(
-                    f"{self._where(index, group)}: the gradient is {grad.dtype} of shape {list(grad.shape)} on "
+                    f"{self._where(param, group)}: the gradient is {grad.dtype} of shape {list(grad.shape)} on "
                     f"{grad.device}, the parameter is {param.dtype} of shape {list(param.shape)} on {param.device}; "
                     "call zero_grad() after changing a parameter's data"
                 )
-            state = states.get(param)
-            if state:
-                for name in buffers:
-                    held = state.get(name)
-                    if held is not None and (held._data.shape != data.shape or type(held._data) is not type(data)):
-                        raise RuntimeError(
-                            f"{self._where(index, group)}: the state '{name}' has shape {list(held.shape)} on "
-                            f"{held.device}, the parameter has shape {list(param.shape)} on {param.device}; was the "
-                            "state saved for another model?"
-                        )
-            refuse_shared_elements(data, f"{type(self).__name__}.step")
-            ready.append((param, state))
-        return ready
 
-    def _where(self, index: int, group: dict[str, Any]) -> str:
-        names = group.get("param_names")
+    def _refuse_state(self, name: str, params: list[Any], held: list[Any], group: dict[str, Any]) -> None:
+        for param, array in zip(params, held):
+            if _place(array) != _place(param._data):
+                raise RuntimeError(
+                    f"{self._where(param, group)}: the state '{name}' has shape {list(array.shape)} on "
+                    f"{device_of(array)}, the parameter has shape {list(param.shape)} on {param.device}; was the "
+                    "state saved for another model?"
+                )
+
+    def _where(self, param: Tensor, group: dict[str, Any]) -> str:
+        names, index = group.get("param_names"), next(i for i, p in enumerate(group["params"]) if p is param)
         which = next((i for i, g in enumerate(self.param_groups) if g is group), 0)
         name = f"'{names[index]}'" if names else f"{index} of group {which}"
         return f"{type(self).__name__}.step: parameter {name}"
@@ -135,6 +165,32 @@ class PerParameter(Optimizer):
                     held["step"] = count(held["step"])
 
 
+def arrays_of(tensors: list[Any]) -> list[Any]:
+    """Where tensors keep their elements."""
+    return list(map(_array, tensors))
+
+
+def grads_of(params: list[Any]) -> list[Any]:
+    """The arrays of the gradients."""
+    return list(map(_array_of_grad, params))
+
+
+def alike(keys: Sequence[Any], *lists: Any) -> Iterator[tuple]:
+    """For each different key, the key and those members of the lists that have it: what one step can be made of.
+
+    ``None`` in the place of a list stands for itself.
+
+    >>> list(alike([1, 2, 1], "abc", None))
+    [(1, ['a', 'c'], None), (2, ['b'], None)]
+    """
+    different = sorted(set(keys))
+    if len(different) == 1:
+        yield keys[0], *lists
+        return
+    for key in different:
+        yield key, *[None if items is None else [x for k, x in zip(keys, items) if k == key] for items in lists]
+
+
 def count(value: float = 0.0) -> Tensor:
     """A number in a 0-d tensor of floating point in host memory, as PyTorch keeps the counts of steps."""
     dtype = float64 if default_dtype() is float64 else float32
@@ -150,7 +206,11 @@ def advance(state: dict[str, Any]) -> float:
 
 def _plain(group: dict[str, Any]) -> dict[str, Any]:
     """The options as Python's own numbers: a tensor or a NumPy number would decide the dtype of the arithmetic."""
-    return {key: value if type(value) in _PLAIN else _number(value) for key, value in group.items() if key != "params"}
+    options = group.copy()
+    del options["params"]
+    if _PLAIN.issuperset(map(type, options.values())):
+        return options
+    return {key: value if type(value) in _PLAIN else _number(value) for key, value in options.items()}
 
 
 def _number(value: Any) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from minitorch.backend.array_module import array_module
-from minitorch.backend.primitives.optim_steps import sgd_step
+from minitorch.backend.primitives.optim_groups import sgd_steps
 from minitorch.core.tensor import Tensor, wrap
-from minitorch.optim.per_parameter import PerParameter, refuse_several
+from minitorch.optim.per_parameter import PerParameter, alike, arrays_of, grads_of, refuse_several
 
 
 class SGD(PerParameter):
@@ -83,23 +83,17 @@ class SGD(PerParameter):
     def _start(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         return {}
 
-    def _update(self, param: Any, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-        buffer, first = None, False
-        if group["momentum"] != 0:
-            held = state.get("momentum_buffer")
-            if held is None:
-                held, first = wrap(array_module(param).empty_like(param)), True
-                state["momentum_buffer"] = held
-            buffer = held._data
-        sgd_step(
-            param,
-            grad,
-            buffer,
-            first,
-            group["lr"],
-            group["momentum"],
-            group["dampening"],
-            group["weight_decay"],
-            group["nesterov"],
-            group["maximize"],
-        )
+    def _update_all(self, params: list[Any], states: list[Any], group: dict[str, Any]) -> None:
+        arrays, grads, names = arrays_of(params), grads_of(params), ("lr", "momentum", "dampening", "weight_decay")
+        options = [*map(group.__getitem__, names), group["nesterov"], group["maximize"]]
+        if group["momentum"] == 0:
+            sgd_steps(arrays, grads, None, False, *options)
+            return
+        new = [state.get("momentum_buffer") is None for state in states]
+        if any(new):
+            for array, state, first in zip(arrays, states, new):
+                if first:
+                    state["momentum_buffer"] = wrap(array_module(array).empty_like(array))
+        buffers = [state["momentum_buffer"]._data for state in states]
+        for first, *lists in alike(new, arrays, grads, buffers):
+            sgd_steps(*lists, first, *options)

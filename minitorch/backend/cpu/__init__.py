@@ -18,6 +18,7 @@ _ACTIVATIONS = (
     "mish", "sigmoid", "silu", "softplus", "softshrink", "softsign", "threshold",
 )  # fmt: skip
 _AVERAGES = [f"{kind}avg_pool_{way}" for kind in ("", "adaptive_") for way in ("forward", "backward")]
+_STEPS = ("adam_step", "adam_steps", "sgd_step", "sgd_steps", "plain_together")
 _ADAPTIVE = ("adadelta", "adagrad", "adamax", "nadam", "radam", "rmsprop")
 # The module that has each replacement, under the primitive's name.
 _REPLACEMENTS = {
@@ -49,8 +50,7 @@ _REPLACEMENTS = {
     "relu": "minitorch.backend.cpu.pointwise",
     "where_nonzero": "minitorch.backend.cpu.pointwise",
     "matmul": "minitorch.backend.cpu.products",
-    "sgd_step": "minitorch.backend.cpu.optim_steps",
-    "adam_step": "minitorch.backend.cpu.optim_steps",
+    **dict.fromkeys(_STEPS, "minitorch.backend.cpu.optim_steps"),
     **dict.fromkeys([f"{name}_step" for name in _ADAPTIVE], "minitorch.backend.cpu.adaptive_steps"),
     "dropout": "minitorch.backend.cpu.random",
     "fill_integers": "minitorch.backend.cpu.random",

@@ -10,8 +10,29 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import adaptive_kernels as kernels
-from minitorch.backend.cpu.optim_steps import _LEAST, _flat
+from minitorch.backend.cpu.arrays import real
 from minitorch.backend.cpu.threads import parts
+
+# Elements that are worth another thread.
+_LEAST = 1 << 14
+
+
+def _flat(param: np.ndarray, *arrays: Any) -> list[np.ndarray] | None:
+    """The arrays with one dimension, or ``None`` if a loop cannot take them as they are.  The parameter stands for an
+    array that is ``None``: it has to be one, though the loop does not look at it."""
+    dtype, shape = param.dtype, param.shape
+    if not real(dtype):
+        return None
+    flat = []
+    for a in (param, *arrays):
+        if a is None:
+            a = param
+        elif a.shape != shape or a.dtype != dtype:
+            return None
+        if not a.flags.carray:
+            return None
+        flat.append(a.ravel())
+    return flat
 
 
 def _step(kernel: Any, arrays: tuple[Any, ...], flags: tuple[bool, ...], numbers: tuple[float, ...], last: Any) -> Any:

@@ -1,13 +1,14 @@
-"""Optimizer steps in one pass over a parameter, its gradient and its state."""
+"""Steps of SGD and Adam in one pass over parameters, their gradients and states: one kernel call for all parameters."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend.cpu.arrays import real
+from minitorch.backend.cpu.object_arrays import gathered, looks_plain
 from minitorch.backend.cpu.optim_kernels import adam, sgd
 from minitorch.backend.cpu.threads import parts
 
@@ -15,28 +16,28 @@ from minitorch.backend.cpu.threads import parts
 _LEAST = 1 << 14
 
 
-def _flat(param: np.ndarray, *arrays: Any) -> list[np.ndarray] | None:
-    """The arrays with one dimension, or ``None`` if a loop cannot take them as they are.  The parameter stands for an
-    array that is ``None``: it has to be one, though the loop does not look at it."""
-    dtype, shape = param.dtype, param.shape
-    if not real(dtype):
-        return None
-    flat = []
-    for a in (param, *arrays):
-        if a is None:
-            a = param
-        elif a.shape != shape or a.dtype != dtype:
-            return None
-        if not a.flags.carray:
-            return None
-        flat.append(a.ravel())
-    return flat
+def _run(kernel: Any, lists: tuple[Any, ...], *options: Any) -> Any:
+    found = gathered(*lists)
+    if found is None:
+        return NotImplemented
+    total, *table = found
+    number = parts(total, _LEAST)
+    kernel(number, number, number, *table, *options)
+    return None
 
 
-def sgd_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    momentum_buffer: Any,
+def _alone(array: Any) -> Any:
+    return None if array is None else [array]
+
+
+def plain_together(arrays: Sequence[np.ndarray], *others: Sequence[np.ndarray]) -> Any:
+    return looks_plain(arrays, *others) or NotImplemented
+
+
+def sgd_steps(
+    params: Sequence[np.ndarray],
+    grads: Sequence[np.ndarray],
+    momentum_buffers: Any,
     first: bool,
     lr: float,
     momentum: float,
@@ -45,14 +46,10 @@ def sgd_step(
     nesterov: bool,
     maximize: bool,
 ) -> Any:
-    flat = _flat(param, grad, momentum_buffer)
-    if flat is None:
-        return NotImplemented
-    sgd(
-        param.size,
-        parts(param.size, _LEAST),
-        *flat,
-        momentum_buffer is not None,
+    return _run(
+        sgd,
+        (params, grads, momentum_buffers),
+        momentum_buffers is not None,
         bool(first),
         float(lr),
         float(momentum),
@@ -61,15 +58,18 @@ def sgd_step(
         bool(nesterov),
         bool(maximize),
     )
-    return None
 
 
-def adam_step(
-    param: np.ndarray,
-    grad: np.ndarray,
-    exp_avg: np.ndarray,
-    exp_avg_sq: np.ndarray,
-    max_exp_avg_sq: Any,
+def sgd_step(param: np.ndarray, grad: np.ndarray, momentum_buffer: Any, *options: Any) -> Any:
+    return sgd_steps([param], [grad], _alone(momentum_buffer), *options)
+
+
+def adam_steps(
+    params: Sequence[np.ndarray],
+    grads: Sequence[np.ndarray],
+    exp_avgs: Sequence[np.ndarray],
+    exp_avg_sqs: Sequence[np.ndarray],
+    max_exp_avg_sqs: Any,
     step: float,
     lr: float,
     beta1: float,
@@ -79,22 +79,21 @@ def adam_step(
     decoupled: bool,
     maximize: bool,
 ) -> Any:
-    flat = _flat(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq)
-    if flat is None:
-        return NotImplemented
-    adam(
-        param.size,
-        parts(param.size, _LEAST),
-        *flat,
-        max_exp_avg_sq is not None,
-        lr / (1 - beta1**step),
+    return _run(
+        adam,
+        (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs),
+        max_exp_avg_sqs is not None,
+        float(lr / (1 - beta1**step)),
         math.sqrt(1 - beta2**step),
         float(beta1),
         float(beta2),
         float(eps),
         # What the parameter is multiplied with, and what of it enters the gradient.
-        1 - lr * weight_decay if decoupled else 1.0,
+        float(1 - lr * weight_decay) if decoupled else 1.0,
         0.0 if decoupled else float(weight_decay),
         bool(maximize),
     )
-    return None
+
+
+def adam_step(param: np.ndarray, grad: np.ndarray, exp_avg: Any, exp_avg_sq: Any, peak: Any, *options: Any) -> Any:
+    return adam_steps([param], [grad], [exp_avg], [exp_avg_sq], _alone(peak), *options)

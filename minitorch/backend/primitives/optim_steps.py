@@ -7,12 +7,11 @@ what grows with the parameter.  float16 is computed in float32 and rounded once 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import numpy as np
 
-from minitorch.backend.array_module import array_module, beside
+from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.optim_parts import add_quotient, add_square, blend, decayed, parts, room_for, slope
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import scratch
@@ -28,23 +27,7 @@ __all__ = [
     "rmsprop_step",
     "rprop_step",
     "sgd_step",
-    "steps_together",
 ]
-
-
-def steps_together(param: Any) -> AbstractContextManager:
-    """A context for the steps of many parameters: on the GPU of ``param``, one kernel then serves all of them."""
-    if type(param) is np.ndarray:
-        return _alone
-    from minitorch.backend.cuda.optim_steps import together
-
-    context = ExitStack()
-    context.enter_context(beside(param))
-    context.enter_context(together())
-    return context
-
-
-_alone = nullcontext()
 
 
 @primitive

@@ -22,6 +22,10 @@ _SOURCES = {"numpy": "minitorch.backend.cpu", "cupy": "minitorch.backend.cuda"}
 _found: dict[str, dict[type, Callable[..., Any] | None]] = {}
 
 
+def _kind(array: Any) -> type:
+    return type(array[0] if type(array) is list else array)
+
+
 def _source(kind: type) -> Any:
     source = _SOURCES.get(kind.__module__.partition(".")[0])
     return None if source is None else importlib.import_module(source)
@@ -34,9 +38,14 @@ def _find(kind: type, name: str) -> Callable[..., Any] | None:
     return replacement
 
 
-def _given_up(kind: type, error: Exception) -> bool:
+def _replacement(array: Any, name: str) -> Callable[..., Any] | None:
+    kind, known = _kind(array), _found[name]
+    return known[kind] if kind in known else _find(kind, name)
+
+
+def _given_up(array: Any, error: Exception) -> bool:
     """Whether ``error`` says that there are no replacements after all; nobody gets one from then on."""
-    unusable = getattr(_source(kind), "unusable", None)
+    unusable = getattr(_source(_kind(array)), "unusable", None)
     if unusable is None or not unusable(error):
         return False
     forget_replacements()
@@ -50,7 +59,7 @@ def forget_replacements() -> None:
 
 
 def primitive(function: F) -> F:
-    """Let backends replace ``function``; its first argument tells which library's arrays it is called with.
+    """Let backends replace ``function``; its first argument, an array or a list of them, tells of which library.
 
     The portable body stays reachable as ``function.portable``: that is what replacements are tested against.
     """
@@ -59,16 +68,15 @@ def primitive(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        kind = type(args[0])
         try:
-            replacement = found[kind]
+            replacement = found[type(args[0])]
         except KeyError:
-            replacement = _find(kind, name)
+            replacement = _replacement(args[0], name)
         if replacement is not None:
             try:
                 result = replacement(*args, **kwargs)
             except Exception as error:
-                if not _given_up(kind, error):
+                if not _given_up(args[0], error):
                     raise
             else:
                 if result is not NotImplemented:
