@@ -12,6 +12,8 @@ from minitorch.backend.primitives.conv import (
     conv_output_shape,
     conv_weight_grad,
 )
+from minitorch.backend.primitives.conv_geometry import geometry
+from minitorch.backend.primitives.conv_plan import images_last, images_last_back
 
 # images, input channels, output channels, spatial, kernel, stride, padding, dilation, groups
 CASES = {
@@ -70,6 +72,19 @@ GRADIENTS = {
     "spread-3d": (2, 7, 14, (6, 5, 7), (3, 3, 2), (1, 1, 1), ((0, 1), (0, 0), (1, 0)), (1, 1, 2), 1),
 }
 CASES |= GRADIENTS
+# Shapes that the portable version computes with the images of a tile innermost, the input gradient's too but the last.
+IMAGES_LAST = {
+    "images-last": (17, 6, 16, (14, 14), (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "images-last-bands": (9, 3, 4, (12, 8), (5, 4), (1, 1), ((0, 2), (1, 3)), (1, 1), 1),
+    "images-last-odd-rows": (8, 3, 5, (9, 7), (3, 6), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "images-last-rows-in-parts": (8, 24, 16, (40, 9), (6, 5), (1, 1), ((2, 3), (1, 0)), (1, 1), 1),
+    "images-last-padding-beyond-kernel": (8, 2, 4, (3, 4), (2, 3), (1, 1), ((5, 4), (3, 3)), (1, 1), 1),
+    "images-last-dilation": (33, 4, 6, (12, 13), (3, 3), (1, 1), ((2, 2), (1, 0)), (2, 3), 1),
+    "images-last-flat-kernel": (8, 4, 3, (6, 8), (1, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "images-last-3d": (8, 3, 4, (5, 6, 7), (3, 2, 3), (1, 1, 1), ((1, 1), (0, 1), (1, 0)), (1, 1, 1), 1),
+    "images-last-narrow": (8, 3, 6, (30, 28), (5, 5), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+}
+CASES |= IMAGES_LAST
 TOLERANCE = {"float16": 2e-2, "float32": 4e-5, "float64": 1e-12}
 
 
@@ -136,7 +151,18 @@ def test_against_pytorch(case, dtype):
     close(conv_weight_grad(x, gy, w.shape[2:], *how), tw.grad.numpy(), dtype)
 
 
-@pytest.mark.parametrize("case", ["lenet1", "stride", "groups", "depthwise", "pointwise"])
+@pytest.mark.parametrize("case", IMAGES_LAST)
+def test_images_last_are_chosen(case):
+    images, channels, outputs, spatial, kernel, *how, groups = CASES[case]
+    g = geometry(spatial, kernel, *how)
+    tile = images_last(np, g, images, groups, channels, outputs, 4)
+    assert tile.rows < g.out[0] if case.endswith("parts") else tile.rows >= g.out[0]
+    assert tile.band == (2 if case.endswith(("bands", "narrow")) else 1)
+    back = images_last_back(np, g, images, groups, channels, outputs, 4)
+    assert (back is None) == case.endswith("narrow")
+
+
+@pytest.mark.parametrize("case", ["lenet1", "stride", "groups", "depthwise", "pointwise", "images-last-bands"])
 def test_float16_is_summed_in_float32(case):
     x, w, bias, gy, how = arrays(case, "float16")
     wide = [a.astype("float32") for a in (x, w, bias, gy)]
@@ -145,7 +171,9 @@ def test_float16_is_summed_in_float32(case):
     close(conv_weight_grad(x, gy, w.shape[2:], *how), conv_weight_grad(wide[0], wide[3], w.shape[2:], *how), "float16")
 
 
-@pytest.mark.parametrize("case", ["lenet2", "same", "stride", "groups", "depthwise", "pointwise", "1d", "3d"])
+@pytest.mark.parametrize(
+    "case", ["lenet2", "same", "stride", "groups", "depthwise", "pointwise", "1d", "3d", *IMAGES_LAST]
+)
 def test_strided_and_read_only_arrays(case):
     x, w, bias, gy, how = arrays(case, "float32")
 
@@ -162,8 +190,9 @@ def test_strided_and_read_only_arrays(case):
     close(conv_weight_grad(ax, agy, w.shape[2:], *how), conv_weight_grad(x, gy, w.shape[2:], *how), "float32")
 
 
-def test_results_are_not_scratch_memory():
-    x, w, _, gy, how = arrays("same", "float32")
+@pytest.mark.parametrize("case", ["same", "images-last"])
+def test_results_are_not_scratch_memory(case):
+    x, w, _, gy, how = arrays(case, "float32")
     results = [
         conv_forward(x, w, *how),
         conv_input_grad(gy, w, x.shape[2:], *how),

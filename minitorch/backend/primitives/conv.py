@@ -15,8 +15,9 @@ import math
 from typing import Any
 
 from minitorch.backend.array_module import array_module
-from minitorch.backend.primitives.conv_geometry import Geometry, Ints, Pads, conv_output_shape, geometry
-from minitorch.backend.primitives.conv_plan import by_correlation, plan
+from minitorch.backend.primitives import conv_images_last
+from minitorch.backend.primitives.conv_geometry import Geometry, Ints, Pads, around, conv_output_shape, geometry
+from minitorch.backend.primitives.conv_plan import by_correlation, images_last, images_last_back, plan
 from minitorch.backend.primitives.products import matmul_into
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype, scratch, strided
@@ -35,6 +36,10 @@ def conv_forward(x: Any, w: Any, stride: Ints, padding: Pads, dilation: Ints, gr
         y[...] = 0 if column is None else column
         return y
     dtype = compute_dtype(x.dtype)
+    tile = images_last(xp, g, len(x), groups, x.shape[1], len(w), dtype.itemsize)
+    if tile is not None:
+        conv_images_last.correlate(g, tile, x, w.astype(dtype, copy=False), bias, y, dtype)
+        return y
     _correlate(xp, g, x, w.astype(dtype, copy=False).reshape(groups, w.shape[0] // groups, -1), column, y, dtype)
     return y
 
@@ -54,13 +59,13 @@ def conv_input_grad(
     gx = xp.empty((images, channels, *spatial), gy.dtype)
     dtype = compute_dtype(gy.dtype)
     w = w.astype(dtype, copy=False).reshape(groups, outputs // groups, w.shape[1], g.taps)
-    if by_correlation(g, channels, outputs, groups):
+    tile = images_last_back(xp, g, images, groups, channels, outputs, dtype.itemsize)
+    if tile is not None:
+        conv_images_last.input_grad(g, tile, gy, w[0], gx, dtype)
+    elif by_correlation(g, channels, outputs, groups):
         # gx is the correlation of gy, padded by what the kernel reaches, with the flipped kernel.
-        around = tuple(
-            (d * (k - 1) - lo, n + lo - o) for n, k, d, (lo, _), o in zip(spatial, kernel, g.dilation, padding, g.out)
-        )
         matrix = w[..., ::-1].swapaxes(1, 2).reshape(groups, channels // groups, -1)
-        _correlate(xp, geometry(g.out, kernel, g.stride, around, g.dilation), gy, matrix, None, gx, dtype)
+        _correlate(xp, around(g), gy, matrix, None, gx, dtype)
     elif g.flat:
         _correlate_rows(xp, g, gy, w, gx, dtype)
     else:
@@ -80,6 +85,9 @@ def conv_weight_grad(
     if gy.size == 0 or x.size == 0 or g.taps == 0:
         return xp.zeros(shape, x.dtype)
     dtype = compute_dtype(x.dtype)
+    last = images_last(xp, g, images, groups, channels, outputs, dtype.itemsize)
+    if last is not None:
+        return xp.ascontiguousarray(conv_images_last.weight_grad(g, last, x, gy, dtype), x.dtype)
     depth = channels // groups * g.taps
     p = plan(xp, g, images, groups * depth, outputs // groups, dtype.itemsize)
     total = None
@@ -156,12 +164,8 @@ def _correlate_rows(xp: Any, g: Geometry, gy: Any, w: Any, gx: Any, dtype: Any) 
     """
     images, spatial, last = gx.shape[0], g.spatial, g.kernel[-1]
     groups, per_group, per_channels = w.shape[:3]
-    around = [
-        (d * (k - 1) - lo, n + lo - o) for n, k, d, (lo, _), o in zip(spatial, g.kernel, g.dilation, g.padding, g.out)
-    ]
     # Zeros at the ends of rows take what the taps along the last dimension shift beyond the output.
-    around[-1] = (0, g.padded[-1] - g.out[-1])
-    rows_only = geometry(g.out, (*g.kernel[:-1], 1), g.stride, tuple(around), g.dilation)
+    rows_only = around(g, (0, g.padded[-1] - g.out[-1]))
     matrix = w.reshape(groups, per_group, per_channels, -1, last)[:, :, :, ::-1].transpose(0, 4, 2, 1, 3)
     matrix = matrix.reshape(groups, last * per_channels, -1)
     depth = matrix.shape[2]

@@ -74,6 +74,20 @@ class Geometry:
 geometry = functools.lru_cache(maxsize=512)(Geometry)
 
 
+def around(g: Geometry, last: tuple[int, int] | None = None) -> Geometry:
+    """The correlation with the flipped kernel, for stride 1, that gives an input gradient: of the output gradient,
+    padded by what the kernel reaches.
+
+    ``last``: the padding of the last dimension, along which nothing is gathered then.
+    """
+    pads = [
+        (d * (k - 1) - lo, n + lo - o) for n, k, d, (lo, _), o in zip(g.spatial, g.kernel, g.dilation, g.padding, g.out)
+    ]
+    if last is None:
+        return geometry(g.out, g.kernel, g.stride, tuple(pads), g.dilation)
+    return geometry(g.out, (*g.kernel[:-1], 1), g.stride, (*pads[:-1], last), g.dilation)
+
+
 def tiles(images: int, rows: int, bytes_per_row: int, budget: int) -> tuple[int, int]:
     """How many images, or else how many rows of one image, fit in ``budget`` bytes: ``(images, rows)`` of a tile."""
     per_image = max(1, bytes_per_row * rows)
