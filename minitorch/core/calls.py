@@ -1,7 +1,7 @@
 """Calls of ops: arrays out of tensors, the forward function, a node if an input needs a gradient.
 
-The calls of one and two tensors do what the general one does with less looking around: they are what small networks
-spend their time in.
+Those of one, two and three tensors do what the general one does with less looking around: they are what small
+networks spend their time in.
 """
 
 from __future__ import annotations
@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch.backend.array_module import as_array, cupy, go_to, when_found
+from minitorch.backend.array_module import as_array
 from minitorch.backend.primitives.pointwise import LARGE
 from minitorch.backend.quiet import quietly
-from minitorch.backend.strided import shares_memory
 from minitorch.core.dtype import FLOATING
-from minitorch.core.grad_mode import anomaly_ever, state
-from minitorch.core.node import OutputNode, node_numbers
+from minitorch.core.grad_mode import state
+from minitorch.core.node import OutputNode
 from minitorch.core.out_argument import into
-from minitorch.core.out_of_memory import explain_full_memory
-from minitorch.core.plan import OpNode
-from minitorch.core.refusals import same_device
 from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
+from minitorch.core.view_calls import mark_views
 
 if TYPE_CHECKING:
     from minitorch.core.op import Spec
@@ -33,20 +30,6 @@ _new = object.__new__
 _float32 = np.dtype(np.float32)  # looked at before any other type: it is the usual one
 _float64 = np.dtype(np.float64)
 _MISSING = inspect.Parameter.empty
-
-
-def _node(spec: Spec, mask: int, edges: Sequence[Any], args: tuple, out: Any, aux: Any = None) -> OpNode:
-    """A new node that keeps what its rules will need.  ``mask`` has a bit for each input that needs a gradient."""
-    node: Any = _new(spec.node_type)
-    node.order = next(node_numbers)
-    node.edges = edges
-    plan = node.plan = spec.plans.get(mask) or spec.plan(mask)
-    node.saved = plan.save(args, out, aux)
-    node.quick = plan.quick
-    node.fits = None
-    if anomaly_ever and state.anomaly:
-        node.note_trace()
-    return node
 
 
 def _record(spec: Spec, args: tuple, inputs: Sequence[Any], out: Any, aux: Any) -> None:
@@ -69,12 +52,12 @@ def _record(spec: Spec, args: tuple, inputs: Sequence[Any], out: Any, aux: Any) 
     if spec.takes_list:
         mask = 1
     if spec.multiple:
-        node = _node(spec, mask, edges, args, None, aux)
+        node = spec.plan(mask).node(edges, args, None, aux)
         for index, tensor in enumerate(out):
             if tensor._data.dtype.kind in FLOATING:
                 tensor._edge = OutputNode(node, index)
     elif out._data.dtype.kind in FLOATING:
-        out._edge = node = _node(spec, mask, edges, args, out, aux)
+        out._edge = node = spec.plan(mask).node(edges, args, out, aux)
         if spec.promote is not None:
             node.quick = None  # arrays of different types would follow another rule of promotion
             node.fits = _fits(edges, inputs, out._data)
@@ -88,35 +71,6 @@ def _fits(edges: Sequence[Any], inputs: Sequence[Any], result: Any) -> list | No
         for index, x in enumerate(inputs)
         if edges[index] is not None and (x._data.shape != shape or x._data.dtype is not dtype)
     ] or None
-
-
-_quietly = quietly
-
-
-class _OnGpus:
-    """In the place of ``quietly()`` where there are several GPUs: runs functions on the one that has their arrays."""
-
-    @staticmethod
-    def run(function: Callable, *args: Any) -> Any:
-        kind, listed = cupy().ndarray, bool(args) and type(args[0]) is list
-        arrays = [a for a in (args[0] if listed else args) if isinstance(a, kind)]
-        if arrays:
-            index = arrays[0].device.id
-            if any(a.device.id != index for a in arrays):
-                together = same_device(list(args[0] if listed else args), function.__name__.strip("_"))
-                args = (together, *args[1:]) if listed else tuple(together)
-                index = next(a for a in together if isinstance(a, kind)).device.id
-            go_to(index)
-        return _quietly().run(function, *args)
-
-
-def _prepare_for_gpus(count: int) -> None:
-    global quietly
-    quietly = _OnGpus if count > 1 else _quietly  # type: ignore[assignment]
-    explain_full_memory()
-
-
-when_found.append(_prepare_for_gpus)
 
 
 def general_call(spec: Spec) -> Callable:
@@ -152,7 +106,7 @@ def general_call(spec: Spec) -> Callable:
         if state.enabled and spec.rules:
             _record(spec, args, inputs, out, extra)
         if spec.view:
-            _mark_views(call, args, out)
+            mark_views(call, args, out)
         return (out, extra) if spec.aux else out
 
     return call
@@ -172,36 +126,94 @@ def _plain_arrays(inputs: Sequence[Any], optional: Sequence[bool]) -> list | Non
     return arrays
 
 
-def view_call(spec: Spec) -> Callable:
-    forward, extra = spec.forward, len(spec.params) - 1
+def aux_call(spec: Spec) -> Callable:
+    """Of one tensor, where the forward function leaves something over for the gradient."""
+    general, forward, rules, plans, count = general_call(spec), spec.forward, spec.rules, spec.plans, len(spec.params)
 
-    def call(input: Any, *params: Any, **kwargs: Any) -> Any:
-        if kwargs or len(params) != extra:
-            input, *params = spec.bind((input, *params), kwargs)  # type: ignore[assignment]
-        memory = input._data if isinstance(input, Tensor) else spec.arrays((input,))[0]
-        out = _new(Tensor)
-        out._data = result = forward(memory, *params)
-        shared = result is memory or shares_memory(result, memory)
-        out._counter = input._version_counter if shared else None
-        out._edge = None
-        if state.enabled and memory.dtype.kind in FLOATING:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != count or not isinstance(args[0], Tensor):
+            return general(*args, **kwargs)
+        input, *params = args
+        try:
+            result, extra = quietly().run(forward, input._data, *params)
+        except (TypeError, ValueError) as error:
+            spec.explain(error, (input._data,))
+            raise
+        out = wrap(result)
+        if rules and state.enabled:
             if input._base is not None:
                 refresh_view(input)
             edge = input._edge
-            if edge is not None and spec.rules:
-                out._edge = _node(spec, 1, (input if edge is LEAF else edge,), (input, *params), out)
-            if shared:
-                root = input._base
-                out._base = root = input if root is None else root
-                out._steps = (input._steps, call, params)
-                out._seen = root._histories
+            if edge is not None and out._data.dtype.kind in FLOATING:
+                plan = plans.get(1) or spec.plan(1)
+                out._edge = plan.node((input if edge is LEAF else edge,), args, out, extra)
+        return out, extra
+
+    return call
+
+
+def ternary_call(spec: Spec) -> Callable:
+    """Of three tensors that are taken as they are; the third may be ``None`` where the op says so."""
+    general, forward, rules, plans, count = general_call(spec), spec.forward, spec.rules, spec.plans, len(spec.params)
+    optional = spec.optional[2]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != count:
+            return general(*args, **kwargs)
+        first, second, third, *params = args
+        try:
+            a, b = first._data, second._data
+            if third is None and optional:
+                c = None
+            else:
+                c = third._data
+                if type(c) is not _ndarray:
+                    return general(*args)
+        except AttributeError:  # which says what is wrong with it
+            return general(*args)
+        if type(a) is not _ndarray or type(b) is not _ndarray:
+            return general(*args)
+        try:
+            result = quietly().run(forward, a, b, c, *params)
+        except (TypeError, ValueError) as error:
+            spec.explain(error, (a, b, c))
+            raise
+        out = wrap(result)
+        if rules and state.enabled:
+            mask = 0
+            if first._base is not None:
+                refresh_view(first)
+            edge1 = first._edge
+            if edge1 is not None:
+                mask = 1
+                if edge1 is LEAF:
+                    edge1 = first
+            if second._base is not None:
+                refresh_view(second)
+            edge2 = second._edge
+            if edge2 is not None:
+                mask += 2
+                if edge2 is LEAF:
+                    edge2 = second
+            edge3 = None
+            if third is not None:
+                if third._base is not None:
+                    refresh_view(third)
+                edge3 = third._edge
+                if edge3 is not None:
+                    mask += 4
+                    if edge3 is LEAF:
+                        edge3 = third
+            if mask and result.dtype.kind in FLOATING:
+                plan = plans.get(mask) or spec.plan(mask)
+                out._edge = plan.node((edge1, edge2, edge3), args, out, None)
         return out
 
     return call
 
 
 def unary_call(spec: Spec) -> Callable:
-    forward, rules, extra = spec.forward, spec.rules, len(spec.params) - 1
+    forward, rules, plans, extra = spec.forward, spec.rules, spec.plans, len(spec.params) - 1
     defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
     any_type = not promote and spec.kinds is None and spec.check is None
@@ -237,7 +249,8 @@ def unary_call(spec: Spec) -> Callable:
             if edge is not None and state.enabled:
                 if edge is LEAF:
                     edge = input
-                out._edge = _node(spec, 1, (edge,), (input, *params), out)
+                plan = plans.get(1) or spec.plan(1)
+                out._edge = plan.node((edge,), (input, *params), out, None)
         return out
 
     if not extra and spec.params == ["input"]:
@@ -290,7 +303,7 @@ def binary_call(spec: Spec) -> Callable:
 
 def _short_binary(spec: Spec, operator: bool = False) -> Callable:
     """The call with its arguments in place.  As an operator, it returns ``NotImplemented`` for strange operands."""
-    forward, rules = spec.forward, spec.rules
+    forward, rules, plans = spec.forward, spec.rules, spec.plans
     defaults = spec.defaults[2:] if _MISSING not in spec.defaults[2:] else None
     promote, direct, large = spec.promote is not None, spec.direct, spec.large
     numbers = _NUMBERS if promote and spec.numbers != "none" else ()
@@ -348,7 +361,8 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
                     if second is LEAF:
                         second = other
                 edges = (first, second)
-                out._edge = node = _node(spec, mask, edges, (input, other, *params), out)
+                plan = plans.get(mask) or spec.plan(mask)
+                out._edge = node = plan.node(edges, (input, other, *params), out, None)
                 if a is not input._data or (not number and b is not other._data):
                     node.quick = None  # NumPy would promote the arrays by a rule of its own
                     node.fits = _fits(edges, (input, other), out._data)
@@ -377,25 +391,3 @@ def _long_binary(spec: Spec, input: Any, other: Any, params: Sequence[Any]) -> T
     if state.enabled and spec.rules:
         _record(spec, (input, other, *params), (input, other), out, None)
     return out
-
-
-def _mark_views(call: Callable, args: tuple, out: Any) -> None:
-    """Ties results that share the memory of the first argument to it."""
-    source = args[0]
-    memory = source._data
-    for index, view in enumerate(out if isinstance(out, tuple) else (out,)):
-        if not shares_memory(view._data, memory):
-            continue
-        view._version_counter = source._version_counter
-        if state.enabled and memory.dtype.kind in FLOATING:
-            root = source if source._base is None else source._base
-            view._base = root
-            view._seen = root._histories
-            if isinstance(out, tuple):
-                view._steps = (source._steps, _take, (call, args[1:], index))
-            else:
-                view._steps = (source._steps, call, args[1:])
-
-
-def _take(source: Tensor, call: Callable, arguments: tuple, index: int) -> Tensor:
-    return call(source, *arguments)[index]

@@ -11,6 +11,7 @@ import numpy as np
 
 from minitorch.backend.array_module import array_module, beside
 from minitorch.backend.primitives.pointwise import LARGE, add
+from minitorch.backend.quiet import hush, unhush
 from minitorch.core.grad_mode import state
 from minitorch.core.node import Node, OutputNode, bump_version, freed
 from minitorch.core.refusals import refuse_mixed
@@ -22,25 +23,27 @@ def run(
     retain_graph: bool,
     create_graph: bool,
     capture: Sequence[Any] | None = None,
-) -> dict[Any, Tensor]:
+) -> dict[Any, Any]:
     """Sends gradients from ``roots`` (pairs of edge and gradient) through the graph.
 
-    Returns the gradient of each leaf reached; with ``capture`` (edges), of those edges only, and nodes that do not lead
-    to one of them are not run.
+    Returns the gradient, a Tensor or an array, of each leaf reached; with ``capture`` (edges), Tensors, of those edges
+    only, and nodes that do not lead to one of them are not run.
     """
     enabled, state.enabled = state.enabled, create_graph
+    token = hush()  # overflows need no word
     try:
-        with np.errstate(all="ignore"), beside(roots[0][1]._data if roots else None):  # overflows need no word
+        with beside(roots[0][1]._data if roots else None):
             return _send(roots, retain_graph, create_graph, capture)
     finally:
+        unhush(token)
         state.enabled = enabled
 
 
 def _send(
     roots: Sequence[tuple[Any, Tensor]], retain_graph: bool, create_graph: bool, capture: Sequence[Any] | None
-) -> dict[Any, Tensor]:
+) -> dict[Any, Any]:
     pending: dict[Any, Any] = {}
-    found: dict[Any, Tensor] = {}
+    found: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
     wanted = None if capture is None else set(capture)
     useful = None if wanted is None else _leading_to(wanted, [edge for edge, _ in roots])
@@ -102,9 +105,12 @@ def _send(
         grads = _run_node(node, g) if node.watched else node.backward(g)
         if node.saved and not retain_graph:
             node.saved = None
-    for leaf, g in pending.items():  # what is left are leaves, each with its whole sum
-        g = _tensor(g)
-        found[leaf] = g if leaf._hooks is None else _call_hooks(leaf._hooks, g)
+    for leaf in pending:  # what is left are leaves, each with its whole sum
+        if leaf._hooks is not None:
+            pending[leaf] = _call_hooks(leaf._hooks, _tensor(pending[leaf]))
+    if wanted is None:
+        return pending
+    found.update({leaf: _tensor(g) for leaf, g in pending.items()})
     return found
 
 
@@ -199,14 +205,14 @@ _ALONE = _measure_alone()
 
 
 def _own(g: Tensor) -> Tensor:
-    """A gradient that nothing else refers to: the given one if that is so, otherwise a copy."""
+    """A gradient whose array nothing else refers to: the given one if that is so, otherwise a copy."""
     array = g._data
     # One reference more than _ALONE: the tensor's own.
     if array.flags.c_contiguous and _references(array) <= _ALONE + 1:
         whole = array.base
         if whole is None:
             if array.flags.owndata:
-                return wrap(array)
+                return g
         # Another shape of an array that this view alone refers to.
         elif (
             type(whole) is type(array)
@@ -215,22 +221,24 @@ def _own(g: Tensor) -> Tensor:
             and _references(whole) <= _ALONE + 1
             and getattr(array.flags, "writeable", True)  # what expand() gives is not
         ):
-            return wrap(array)
+            return g
     return wrap(array.copy(order="C"))
 
 
-def accumulate(found: dict[Any, Tensor], create_graph: bool) -> None:
+def accumulate(found: dict[Any, Any], create_graph: bool) -> None:
     """Adds gradients to ``grad`` of their leaves."""
     while found:
         leaf, g = found.popitem()
-        if leaf._grad is None:
-            leaf._grad = g if create_graph else _own(g)
-        elif create_graph:
-            leaf._grad = leaf._grad + g
+        if create_graph:
+            leaf._grad = g if leaf._grad is None else leaf._grad + g
         else:
-            with beside(g._data):
-                leaf._grad._data += g._data
-            bump_version(leaf._grad)
+            g = wrap(g._data if isinstance(g, Tensor) else g)  # a Tensor may have been shown to somebody
+            if leaf._grad is None:
+                leaf._grad = _own(g)
+            else:
+                with beside(g._data):
+                    leaf._grad._data += g._data
+                bump_version(leaf._grad)
         if leaf._post_hooks is not None:
             for hook in list(leaf._post_hooks.values()):
                 hook(leaf)

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.array_module import when_found
 from minitorch.backend.primitives.pointwise import add as large_add
-from minitorch.core import promotion
-from minitorch.core.calls import binary_call, general_call, unary_call, view_call
+from minitorch.core import promotion, several_gpus
+from minitorch.core.calls import aux_call, binary_call, general_call, ternary_call, unary_call
 from minitorch.core.plan import AUX, OUT, SHAPE, TENSOR, TENSORS, VALUE, OpNode, Plan, parameter_names, rule_arguments
 from minitorch.core.refusals import check_kinds, explain, refuse_operand, same_device
 from minitorch.core.tensor import Tensor
+from minitorch.core.view_calls import view_call
 
 #: annotation of the arguments that are tensors; they come first
 Array = Any
@@ -34,6 +36,7 @@ _PROMOTIONS: dict[str | None, Callable] = {
 #: what stands for a Python number
 NUMBERS = (bool, int, float, np.number, np.bool_)
 _ndarray = np.ndarray
+when_found.append(several_gpus.prepare)
 
 
 class Spec:
@@ -78,6 +81,7 @@ class Spec:
         if self.inputs == 1 or (self.inputs == 2 and numbers == "second"):
             allowed -= 1
         self.takes_number = [position >= self.inputs - allowed for position in range(self.inputs)]
+        self.may_be_no_tensor = [a or b for a, b in zip(self.takes_number, self.optional)]
         self.rules: dict[str, Callable] = {}
         #: the same rules where they also work with arrays in place of Tensors
         self.array_rules: dict[str, Callable] = {}
@@ -198,8 +202,13 @@ def op(
 
     def declare(forward: Callable) -> Any:
         spec = Spec(forward, name, promote, aux, multiple, view, numbers, kinds, check, public, ufunc, ufunc_below)
+        as_they_are = promote is None and kinds is None and check is None and not (multiple or view or spec.takes_list)
         if view and spec.inputs == 1 and not multiple:
             call = view_call(spec)
+        elif aux and as_they_are and spec.inputs == 1:
+            call = aux_call(spec)
+        elif not aux and as_they_are and spec.inputs == 3:
+            call = ternary_call(spec)
         elif aux or multiple or view or spec.takes_list or spec.inputs > 2:
             call = general_call(spec)
         elif spec.inputs == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch.core.dtype import of_numpy
-from minitorch.core.node import Node, changed_in_place, replaced
+from minitorch.core.grad_mode import anomaly_ever, state
+from minitorch.core.node import Node, changed_in_place, node_numbers, replaced
 from minitorch.core.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -46,11 +48,12 @@ class OpNode(Node):
 class Plan:
     """What to keep and which rules to run when a given set of inputs needs gradients.
 
-    ``keep`` lists (kind, argument) of what is saved; ``save(args, out, aux)`` gives the values; ``run(node, g)`` gives
-    one gradient (or ``None``) an input, and so does ``quick(node, g)`` with arrays in place of Tensors, if it is there.
+    ``keep`` lists (kind, argument) of what is saved; ``node(edges, args, out, aux)`` makes a node that has the values;
+    ``run(node, g)`` gives one gradient (or ``None``) an input, and so does ``quick(node, g)`` with arrays in place of
+    Tensors, if it is there.
     """
 
-    __slots__ = ("keep", "kinds", "quick", "rules", "run", "save")
+    __slots__ = ("_run", "_spec", "keep", "kinds", "node", "quick", "rules")
 
     def __init__(self, spec: Spec, needed: Sequence[int]) -> None:
         keep: dict[tuple, int] = {}
@@ -62,95 +65,102 @@ class Plan:
                 self.rules.append((index, rule, wanted))
         self.keep = tuple(keep)
         self.kinds = tuple(kind for kind, _ in keep)
-        self.save = self._choose_save(spec)
-        self.run = self._choose_run(spec)
         self.quick = self._choose_quick(spec)
+        self.node = self._choose_node(spec)
+        self._spec = spec
+        self._run: Callable | None = None  # seldom asked for where there is `quick`
 
-    # They have a general way, and shorter ones for the rules that chains of small ops consist of.
+    @property
+    def run(self) -> Callable:
+        if self._run is None:
+            self._run = self._choose_run(self._spec)
+        return self._run
 
-    def _choose_save(self, spec: Spec) -> Callable:
-        if not self.kinds:
-            return lambda args, out, aux: ()
-        if self.kinds == (OUT,):
+    # What is the same at every call is not looked up at every call: each function is written out for its plan.
 
-            def save_result(args: tuple, out: Tensor, aux: Any) -> tuple:
-                counter = out._counter
-                if counter is None:
-                    counter = out._counter = [0]
-                return ((out._data, counter, counter[0]),)
-
-            return save_result
-        if self.kinds == (TENSOR,):
-            position = self.keep[0][1]
-
-            def save_input(args: tuple, out: Tensor, aux: Any) -> tuple:
-                x = args[position]
-                if not isinstance(x, Tensor):
-                    return (x,)
-                counter = x._counter
-                return ((x, x._data, 0 if counter is None else counter[0]),)
-
-            return save_input
-        keep, takes_list = self.keep, spec.takes_list
-
-        def save(args: tuple, out: Any, aux: Any) -> list:
-            saved = []
-            for kind, key in keep:
-                if kind is TENSOR:
-                    saved.append(pack_input(args[key]))
-                elif kind is OUT:
-                    saved.append(pack_result(out))
-                elif kind is VALUE:
-                    saved.append(args[key])
-                elif kind is TENSORS:
-                    saved.append([pack_input(x) for x in args[key]])
-                elif kind is SHAPE:
-                    saved.append([t._data.shape for t in args[key]] if takes_list else args[key]._data.shape)
-                else:
-                    saved.append(aux)
-            return saved
-
-        return save
+    def _choose_node(self, spec: Spec) -> Callable:
+        lines, values = ["node = new(kind)", "node.order = next(numbers)", "node.edges = edges"], []
+        for n, (kind, key) in enumerate(self.keep):
+            if kind is TENSOR and spec.may_be_no_tensor[key]:
+                values.append(f"pack_input(args[{key}])")
+            elif kind is TENSOR:
+                lines += [f"x{n} = args[{key}]", f"c{n} = x{n}._counter"]
+                values.append(f"(x{n}, x{n}._data, 0 if c{n} is None else c{n}[0])")
+            elif kind is OUT:
+                lines += ["c = out._counter", "if c is None:", "    c = out._counter = [0]"]
+                values.append("(out._data, c, c[0])")
+            elif kind is TENSORS:
+                values.append(f"[pack_input(x) for x in args[{key}]]")
+            elif kind is SHAPE and spec.takes_list:
+                values.append(f"[x._data.shape for x in args[{key}]]")
+            else:
+                values.append({VALUE: f"args[{key}]", SHAPE: f"args[{key}]._data.shape"}.get(kind, "aux"))
+        lines += [f"node.saved = {listed(values)}", "node.plan = plan", "node.quick = quick", "node.fits = None"]
+        lines += ["if anomaly_ever and state.anomaly:", "    node.note_trace()", "return node"]
+        names = {"new": _new, "kind": spec.node_type, "numbers": node_numbers, "plan": self, "quick": self.quick}
+        names |= {"pack_input": pack_input, "anomaly_ever": anomaly_ever, "state": state}
+        return written("node_of(edges, args, out, aux)", lines, names)
 
     def _choose_run(self, spec: Spec) -> Callable:
-        if spec.takes_list:
-            return _run_list
-        if len(self.rules) == 1:
-            index, rule, _ = self.rules[0]
-            before, after = (None,) * index, (None,) * (spec.inputs - index - 1)
-            if not self.kinds:
-                return lambda node, g: (*before, rule(g), *after)
-            if self.kinds == (OUT,):
-                return lambda node, g: (*before, rule(g, unpack_result(node, node.saved[0])), *after)
-            if self.kinds == (TENSOR,):
-                return lambda node, g: (*before, rule(g, unpack_input(node, node.saved[0])), *after)
-        return _run_all
+        names: dict[str, Any] = {"unpack_input": unpack_input, "unpack_result": unpack_result}
+        lines = [f"{listed([f'v{n}' for n in range(len(self.keep))])} = node.saved"] if self.keep else []
+        for n, kind in enumerate(self.kinds):
+            if kind is TENSOR:
+                lines.append(f"v{n} = unpack_input(node, v{n})")
+            elif kind is OUT:
+                lines.append(f"v{n} = unpack_result(node, v{n})")
+            elif kind is TENSORS:
+                lines.append(f"v{n} = [unpack_input(node, x) for x in v{n}]")
+        return self._calling(spec, self.rules, lines, names)
 
     def _choose_quick(self, spec: Spec) -> Callable | None:
-        rules: list[tuple[int, Any, list]] = [
-            (index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules
-        ]
+        rules = [(index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules]
         if spec.takes_list or any(rule is None for _, rule, _ in rules):
             return None
-        if len(rules) == 1:
-            index, rule, _ = rules[0]
-            before, after = (None,) * index, (None,) * (spec.inputs - index - 1)
-            if not self.kinds:
-                return lambda node, g: (*before, rule(g), *after)
-            if self.kinds == (OUT,):
-                return lambda node, g: (*before, rule(g, array_of_result(node, node.saved[0])), *after)
-            if self.kinds == (TENSOR,):
-                return lambda node, g: (*before, rule(g, array_of_input(node, node.saved[0])), *after)
-        unpack = [{TENSOR: array_of_input, OUT: array_of_result}.get(kind) for kind in self.kinds]
+        names: dict[str, Any] = {"array_of_input": array_of_input, "stale": stale}
+        saved, lines = [], []
+        for n, (kind, key) in enumerate(self.keep):
+            if kind is TENSOR and spec.may_be_no_tensor[key]:
+                saved.append(f"v{n}")
+                lines.append(f"v{n} = array_of_input(node, v{n})")
+            elif kind is TENSOR:
+                saved.append(f"(x{n}, v{n}, n{n})")
+                lines += [f"c{n} = x{n}._counter", f"if c{n} is not None and c{n}[0] != n{n}:"]
+                lines.append(f"    raise stale(v{n}, c{n}, n{n}, node)")
+            elif kind is OUT:
+                saved.append(f"(v{n}, c{n}, n{n})")
+                lines += [f"if c{n}[0] != n{n}:", f"    raise stale(v{n}, c{n}, n{n}, node)"]
+            else:
+                saved.append(f"v{n}")
+        if saved:
+            lines.insert(0, f"{listed(saved)} = node.saved")
+        return self._calling(spec, rules, lines, names)
 
-        def quick(node: OpNode, g: Any) -> list:
-            values = [value if get is None else get(node, value) for get, value in zip(unpack, node.saved)]
-            grads: list[Any] = [None] * len(node.edges)
-            for index, rule, wanted in rules:
-                grads[index] = rule(g, *[values[k] for k in wanted])
-            return grads
+    def _calling(self, spec: Spec, rules: Sequence[tuple], lines: list[str], names: dict[str, Any]) -> Callable:
+        """A function that calls rules with ``g`` and the values that ``lines`` have found: a gradient an input."""
+        grads = ["None"] * spec.inputs
+        for index, rule, wanted in rules:
+            names[f"rule{index}"] = rule
+            grads[index] = f"rule{index}({', '.join(['g', *[f'v{k}' for k in wanted]])})"
+        result = grads[0] if spec.takes_list else listed(grads)
+        return written("run(node, g)", [*lines, f"return {result}"], names)
 
-        return quick
+
+@functools.lru_cache(maxsize=1024)
+def _compiled(source: str) -> Any:
+    return compile(source, "<plan of an op>", "exec")
+
+
+def written(head: str, lines: Sequence[str], names: dict[str, Any]) -> Callable:
+    """The function of these lines, which knows nothing but ``names``."""
+    space = dict(names)
+    exec(_compiled(f"def {head}:\n    " + "\n    ".join(lines)), space)
+    return space[head[: head.index("(")]]
+
+
+def listed(values: Sequence[str]) -> str:
+    """The tuple of some expressions."""
+    return f"({', '.join(values)}{',' if len(values) == 1 else ''})"
 
 
 def parameter_names(function: Callable) -> tuple[str, ...]:
@@ -180,12 +190,6 @@ def pack_input(x: Any) -> Any:
     return (x, x._data, 0 if counter is None else counter[0])
 
 
-def pack_result(out: Tensor) -> tuple:
-    """The result to be saved: as an array, since its tensor holds the node."""
-    counter = out._version_counter
-    return (out._data, counter, counter[0])
-
-
 def unpack_input(node: Node, value: Any) -> Any:
     """What :func:`pack_input` packed."""
     if type(value) is not tuple:
@@ -197,6 +201,11 @@ def unpack_input(node: Node, value: Any) -> Any:
     return tensor
 
 
+def stale(array: Any, counter: list, version: int, node: Node) -> RuntimeError:
+    """What is raised for a saved array that was changed since."""
+    return RuntimeError(changed_in_place(array, counter, version, node))
+
+
 def array_of_input(node: Node, value: Any) -> Any:
     """:func:`unpack_input` for rules on arrays."""
     if type(value) is not tuple:
@@ -204,51 +213,18 @@ def array_of_input(node: Node, value: Any) -> Any:
     tensor, array, version = value
     counter = tensor._counter
     if counter is not None and counter[0] != version:
-        raise RuntimeError(changed_in_place(array, counter, version, node))
-    return array
-
-
-def array_of_result(node: Node, value: tuple) -> Any:
-    """:func:`unpack_result` for rules on arrays."""
-    array, counter, version = value
-    if counter[0] != version:
-        raise RuntimeError(changed_in_place(array, counter, version, node))
+        raise stale(array, counter, version, node)
     return array
 
 
 def unpack_result(node: Node, value: tuple) -> Tensor:
-    """What :func:`pack_result` packed, as a tensor again."""
+    """The saved result as a tensor again."""
     array, counter, version = value
     if counter[0] != version:
-        raise RuntimeError(changed_in_place(array, counter, version, node))
+        raise stale(array, counter, version, node)
     out = _new(Tensor)
     out._data, out._edge, out._counter = array, node, counter
     return out
-
-
-def _values(node: OpNode) -> list:
-    return [
-        unpack_input(node, value)
-        if kind is TENSOR
-        else unpack_result(node, value)
-        if kind is OUT
-        else [unpack_input(node, one) for one in value]
-        if kind is TENSORS
-        else value
-        for kind, value in zip(node.plan.kinds, node.saved)
-    ]
-
-
-def _run_all(node: OpNode, g: Any) -> Sequence[Any]:
-    values = _values(node)
-    grads: list[Any] = [None] * len(node.edges)
-    for index, rule, wanted in node.plan.rules:
-        grads[index] = rule(g, *[values[k] for k in wanted])
-    return grads
-
-
-def _run_list(node: OpNode, g: Any) -> Sequence[Any]:
-    return node.plan.rules[0][1](g, *_values(node))
 
 
 def fit(g: Tensor, shape: tuple, dtype: np.dtype) -> Tensor:
