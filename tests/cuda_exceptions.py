@@ -6,6 +6,7 @@ HOST_MEMORY = "it is about memory that tensors share with NumPy arrays, which on
 NUMPY_CALLS = "it hands tensors to NumPy's functions, which take those on the CPU"
 PRINTED = "it compares printed text, in which tensors on cuda name their device"
 NAMES_CPU = "it is about the CPU by name"
+PROCESSES = "it starts processes, in which tensors lie on the CPU as ever"
 EXCHANGE = "the stand-in's memory cannot be exchanged with other libraries"
 
 EXCEPTIONS = {
@@ -14,6 +15,10 @@ EXCEPTIONS = {
     "test_stand_in.py": "it installs the stand-in itself",
     "test_cuda_": "it installs the stand-in itself",
     "test_data_workers.py": "workers make batches on the CPU, in processes of their own",
+    "test_data_processes.py": PROCESSES,
+    "test_data_optional.py::test_the_library_imports": PROCESSES,
+    "test_import.py": PROCESSES,
+    "test_memory.py::test_steps": PROCESSES,
     "test_cupy_names.py": "it reads source text",
     "test_examples.py": "examples have an option of their own for the device; test_cuda_stand_in.py runs one with it",
     "test_readme.py": "README's examples are for the CPU",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -75,24 +76,29 @@ def _scratch() -> tempfile.TemporaryDirectory:
 
 @functools.cache
 def library(code: str, options: tuple[str, ...]) -> ctypes.CDLL:
-    """The compiled source.
+    """The compiled source, kept in the folder that ``CUPY_STAND_IN_CACHE`` names for other processes that need it.
 
     Raises:
         RuntimeError: it does not compile without warnings; the message is the compiler's.
     """
     source = host_source(code)
-    folder = Path(_scratch().name)
-    path = folder / hashlib.sha256((source + str(options)).encode()).hexdigest()
-    path.with_suffix(".cpp").write_text(source, encoding="utf-8")
+    folder = Path(os.environ.get("CUPY_STAND_IN_CACHE") or _scratch().name)
+    everything = source + SHIM.read_text("utf-8") + str((compiler(), options))
+    path = folder / hashlib.sha256(everything.encode()).hexdigest()
+    if path.with_suffix(".so").exists():
+        return ctypes.CDLL(f"{path}.so")
+    own = f"{path}.{os.getpid()}"  # other processes may compile the same just now
+    Path(f"{own}.cpp").write_text(source, encoding="utf-8")
     run = subprocess.run(
         [
             str(compiler()), *options, "-O1", "-ffp-contract=off", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror",
-            "-Wno-unknown-pragmas", "-o", f"{path}.so", f"{path}.cpp",
+            "-Wno-unknown-pragmas", "-o", f"{own}.so", f"{own}.cpp",
         ],
         capture_output=True, text=True,
     )  # fmt: skip
     if run.returncode:
         raise RuntimeError(f"the kernels do not compile:\n{run.stderr}")
+    os.replace(f"{own}.so", f"{path}.so")
     return ctypes.CDLL(f"{path}.so")
 
 
