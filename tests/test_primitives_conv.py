@@ -1,10 +1,13 @@
 """Convolution on arrays: against loops that spell the sum out, PyTorch, and replacements against portable versions."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
 
+from minitorch.backend.cpu import threads
+from minitorch.backend.primitives import conv_plan
 from minitorch.backend.primitives.conv import (
     conv_bias_grad,
     conv_forward,
@@ -157,7 +160,7 @@ def test_images_last_are_chosen(case):
     g = geometry(spatial, kernel, *how)
     tile = images_last(np, g, images, groups, channels, outputs, 4)
     assert tile.rows < g.out[0] if case.endswith("parts") else tile.rows >= g.out[0]
-    assert tile.band == (2 if case.endswith(("bands", "narrow")) else 1)
+    assert tile.band == (2 if case.endswith(("last", "bands", "parts", "narrow")) else 1)
     back = images_last_back(np, g, images, groups, channels, outputs, 4)
     assert (back is None) == case.endswith("narrow")
 
@@ -217,13 +220,47 @@ def test_infinite_and_nan_inputs_reach_their_windows_only():
     np.testing.assert_array_equal(y[0, 0], expected)
 
 
+@pytest.mark.parametrize("case", ["many-tiles", "stride", "groups", "depthwise", "images-last", "images-last-3d", "1d"])
+def test_portable_versions_share_images(case, monkeypatch):
+    """On three threads as on one, also while another Python thread has the helpers, and the same bits each time."""
+    x, w, bias, gy, how = arrays(case)
+    monkeypatch.setattr(conv_plan, "_WORTH_A_THREAD", 1)
+
+    def results():
+        return [
+            conv_forward.portable(x, w, *how, bias=bias),
+            conv_input_grad.portable(gy, w, x.shape[2:], *how),
+            conv_weight_grad.portable(x, gy, w.shape[2:], *how),
+        ]
+
+    before = threads.get_num_threads()
+    try:
+        threads.set_num_threads(1)
+        alone = results()
+        threads.set_num_threads(3)
+        shared = results()
+        others = []
+        callers = [threading.Thread(target=lambda: others.append(results())) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    finally:
+        threads.set_num_threads(before)
+    assert len(others) == 3
+    for a, b in zip(alone, shared):
+        close(b, a, "float64")
+    for other in others:
+        for a, b in zip(other, shared):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("case", CASES)
 def test_compiled_replacement(case, dtype):
     """The Numba versions, on one thread and on several, against the portable ones."""
     pytest.importorskip("numba")
     from minitorch.backend.cpu import conv as compiled
-    from minitorch.backend.cpu import threads
 
     x, w, bias, gy, how = arrays(case, dtype)
     spatial, kernel = x.shape[2:], w.shape[2:]

@@ -1,19 +1,23 @@
-"""The threads of the compiled kernels: parts of a task, failures, several callers, processes that fork."""
+"""The threads of the primitives: parts of a task, failures, several callers, processes that fork."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 import minitorch
+from minitorch.backend.primitives import products
 
 
 @pytest.fixture
-def threads():
-    pytest.importorskip("numba")
+def threads(monkeypatch):
     from minitorch.backend.cpu import threads
 
+    monkeypatch.setattr(threads, "_calm", 0)  # a busy machine may have had the helpers left alone
+    monkeypatch.setattr(threads, "_late", 0)
     before = threads.get_num_threads()
     threads.set_num_threads(3)
     yield threads
@@ -84,6 +88,58 @@ def test_several_callers_at_once(threads):
     assert not wrong
 
 
+WITHOUT_NUMBA = """
+import os, sys, threading
+import minitorch, numpy as np
+minitorch.set_num_threads(2)
+x, w = minitorch.rand(64, 3, 16, 16), minitorch.rand(6, 3, 5, 5, requires_grad=True)
+
+def step():
+    w.grad = None
+    y = minitorch.nn.functional.conv2d(x, w)
+    (y * y).sum().backward()
+    return w.grad.numpy()
+
+first = step()
+assert any(thread.name == "minitorch-helper" for thread in threading.enumerate())
+assert np.array_equal(step(), first)
+if hasattr(os, "fork"):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(step(), first) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+minitorch.set_num_threads(1)
+assert np.allclose(step(), first, rtol=1e-4)
+assert "numba" not in sys.modules
+"""
+
+
+def test_parts_without_numba():
+    environment = {**os.environ, "MINITORCH_NUMBA": "0", "PYTHONWARNINGS": "ignore::DeprecationWarning"}
+    subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], env=environment, check=True, timeout=300)
+
+
+SHAPES = [
+    ((70, 8), (8, 5)), ((5, 8), (8, 70)), ((6, 4, 8), (6, 8, 3)), ((6, 4, 8), (8, 3)), ((4, 8), (6, 8, 3)),
+    ((1, 4, 8), (5, 8, 3)), ((1, 4, 8), (1, 8, 3)), ((3, 1, 4, 8), (2, 8, 3)), ((1, 9), (9, 1)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("a, b", SHAPES)
+def test_products_are_shared(threads, monkeypatch, a, b):
+    threads.own_blas()
+    monkeypatch.setattr(products, "_WORTH_A_THREAD", 1)
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal(a), rng.standard_normal(b)
+    expected, shared = a @ b, []
+    monkeypatch.setattr(threads, "share", lambda *task, share=threads.share: (shared.append(task), share(*task)))
+    np.testing.assert_allclose(products.matmul.portable(a, b), expected, rtol=1e-12)
+    out = np.empty_like(expected)
+    assert products.matmul_into.portable(a, b, out) is out
+    np.testing.assert_allclose(out, expected, rtol=1e-12)
+    assert len(shared) == 2
+
+
 # ---- compiled tasks
 
 
@@ -101,6 +157,7 @@ def run_out_of_memory(first, last, x):
 
 @pytest.fixture
 def counting(threads):
+    pytest.importorskip("numba")
     from minitorch.backend.cpu.parts import shared
 
     return shared(count_up)
@@ -141,6 +198,7 @@ def test_compiled_tasks_of_several_callers(counting):
 
 
 def test_elements_are_cut_for_each_part(threads):
+    pytest.importorskip("numba")
     from minitorch.backend.cpu.parts import elementwise
 
     def scaled(x, y, factor, out):
@@ -155,6 +213,7 @@ def test_elements_are_cut_for_each_part(threads):
 
 
 def test_memory_that_is_missing_in_a_part_is_told(threads):
+    pytest.importorskip("numba")
     from minitorch.backend.cpu.parts import shared
 
     kernel = shared(run_out_of_memory)

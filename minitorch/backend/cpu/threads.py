@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -53,13 +54,16 @@ TOO_LATE = 500_000
 _CALM = 100
 
 
+def _compiled(name: str) -> Any:
+    """A function of :mod:`.parts`, which needs Numba, once that has been imported for compiled tasks; else ``None``."""
+    return getattr(sys.modules.get("minitorch.backend.cpu.parts"), name, None)
+
+
 class _Helper:
     """A thread that takes parts of compiled tasks (:mod:`.parts`), and runs Python functions one at a time."""
 
     def __init__(self, box: np.ndarray) -> None:
-        from minitorch.backend.cpu import parts
-
-        self._box, self._parts = box, parts
+        self._box = box
         self.asleep, self.active = False, True
         self._tasks: queue.SimpleQueue[tuple[Callable[..., Any], int, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
@@ -72,8 +76,9 @@ class _Helper:
     def _work(self) -> None:
         number = 0
         while True:
-            if self.active:
-                self._parts.watch(self._box, self._given, number, 0 if _calm else self._parts.PATIENCE, 1.0)
+            watch = _compiled("watch")
+            if self.active and watch is not None:
+                watch(self._box, self._given, number, 0 if _calm else _compiled("PATIENCE"), 1.0)
             self.asleep = True
             task = self._tasks.get()
             number += 1
@@ -102,7 +107,9 @@ class _Helper:
         self._give((function, first, last))
 
     def wait(self) -> BaseException | None:
-        self._parts.changed(self._finished, self._number - 1, 0 if _calm else self._parts.TURNS, 1.0)
+        changed = _compiled("changed")
+        if changed is not None:
+            changed(self._finished, self._number - 1, 0 if _calm else _compiled("TURNS"), 1.0)
         return self._done.get()
 
 
@@ -214,6 +221,11 @@ def share(function: Callable[[int, int], Any], count: int, least: int) -> None:
                 raise error
     finally:
         _in_use.release()
+
+
+def idle() -> bool:
+    """Whether helpers could take parts of a product: BLAS keeps to one thread, and nobody is using them."""
+    return _owned and not _in_use.locked() and get_num_threads() > 1
 
 
 def own_blas() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives import conv_images_last
 from minitorch.backend.primitives.conv_geometry import Geometry, Ints, Pads, around, conv_output_shape, geometry
-from minitorch.backend.primitives.conv_plan import by_correlation, images_last, images_last_back, plan
+from minitorch.backend.primitives.conv_plan import by_correlation, images_last, images_last_back, plan, share_images
 from minitorch.backend.primitives.products import matmul_into
 from minitorch.backend.primitives.registry import primitive
 from minitorch.backend.primitives.workspace import compute_dtype, scratch, strided
@@ -36,11 +36,17 @@ def conv_forward(x: Any, w: Any, stride: Ints, padding: Pads, dilation: Ints, gr
         y[...] = 0 if column is None else column
         return y
     dtype = compute_dtype(x.dtype)
-    tile = images_last(xp, g, len(x), groups, x.shape[1], len(w), dtype.itemsize)
-    if tile is not None:
-        conv_images_last.correlate(g, tile, x, w.astype(dtype, copy=False), bias, y, dtype)
-        return y
-    _correlate(xp, g, x, w.astype(dtype, copy=False).reshape(groups, w.shape[0] // groups, -1), column, y, dtype)
+    weights = w.astype(dtype, copy=False)
+
+    def part(first: int, last: int) -> None:
+        tile = images_last(xp, g, last - first, groups, x.shape[1], len(w), dtype.itemsize)
+        if tile is not None:
+            conv_images_last.correlate(g, tile, x[first:last], weights, bias, y[first:last], dtype)
+        else:
+            matrix = weights.reshape(groups, len(w) // groups, -1)
+            _correlate(xp, g, x[first:last], matrix, column, y[first:last], dtype)
+
+    share_images(xp, part, len(x), y.size * weights[0].size)
     return y
 
 
@@ -59,17 +65,22 @@ def conv_input_grad(
     gx = xp.empty((images, channels, *spatial), gy.dtype)
     dtype = compute_dtype(gy.dtype)
     w = w.astype(dtype, copy=False).reshape(groups, outputs // groups, w.shape[1], g.taps)
-    tile = images_last_back(xp, g, images, groups, channels, outputs, dtype.itemsize)
-    if tile is not None:
-        conv_images_last.input_grad(g, tile, gy, w[0], gx, dtype)
-    elif by_correlation(g, channels, outputs, groups):
-        # gx is the correlation of gy, padded by what the kernel reaches, with the flipped kernel.
-        matrix = w[..., ::-1].swapaxes(1, 2).reshape(groups, channels // groups, -1)
-        _correlate(xp, around(g), gy, matrix, None, gx, dtype)
-    elif g.flat:
-        _correlate_rows(xp, g, gy, w, gx, dtype)
-    else:
-        _scatter_columns(xp, g, gy, w, gx, dtype)
+
+    def part(first: int, last: int) -> None:
+        source, target = gy[first:last], gx[first:last]
+        tile = images_last_back(xp, g, last - first, groups, channels, outputs, dtype.itemsize)
+        if tile is not None:
+            conv_images_last.input_grad(g, tile, source, w[0], target, dtype)
+        elif by_correlation(g, channels, outputs, groups):
+            # gx is the correlation of gy, padded by what the kernel reaches, with the flipped kernel.
+            matrix = w[..., ::-1].swapaxes(1, 2).reshape(groups, channels // groups, -1)
+            _correlate(xp, around(g), source, matrix, None, target, dtype)
+        elif g.flat:
+            _correlate_rows(xp, g, source, w, target, dtype)
+        else:
+            _scatter_columns(xp, g, source, w, target, dtype)
+
+    share_images(xp, part, images, gy.size * w[0, 0].size)
     return gx
 
 
@@ -85,29 +96,20 @@ def conv_weight_grad(
     if gy.size == 0 or x.size == 0 or g.taps == 0:
         return xp.zeros(shape, x.dtype)
     dtype = compute_dtype(x.dtype)
-    last = images_last(xp, g, images, groups, channels, outputs, dtype.itemsize)
-    if last is not None:
-        return xp.ascontiguousarray(conv_images_last.weight_grad(g, last, x, gy, dtype), x.dtype)
-    depth = channels // groups * g.taps
-    p = plan(xp, g, images, groups * depth, outputs // groups, dtype.itemsize)
-    total = None
-    for first in range(0, images, p.images):
-        tile = _padded(xp, g, x[first : first + p.images], dtype)
-        n = tile.shape[0]
-        for row in range(0, g.out[0], p.rows):
-            rows = min(p.rows, g.out[0] - row)
-            columns = _columns(xp, g, tile, row, rows, p.merged).reshape(*(() if p.merged else (n,)), groups, depth, -1)
-            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype, p.merged, g.positions(rows))
-            wide = wide.reshape(*(() if p.merged else (n,)), groups, outputs // groups, -1)
-            # Columns first: OpenBLAS is up to twice as fast with the longer side in front.
-            part = xp.empty((*columns.shape[:-1], outputs // groups), dtype)
-            matmul_into(columns, wide.swapaxes(-1, -2), part)
-            part = part if p.merged else (part[0] if n == 1 else part.sum(axis=0))
-            if total is None:
-                total = part
-            else:
-                total += part
-    return xp.ascontiguousarray(total.swapaxes(1, 2).reshape(shape), x.dtype)  # type: ignore[union-attr]
+    parts: dict[int, Any] = {}
+
+    def part(first: int, last: int) -> None:
+        tile = images_last(xp, g, last - first, groups, channels, outputs, dtype.itemsize)
+        if tile is not None:
+            parts[first] = conv_images_last.weight_grad(g, tile, x[first:last], gy[first:last], dtype)
+        else:
+            parts[first] = _weight_grad(xp, g, x[first:last], gy[first:last], groups, dtype).reshape(shape)
+
+    share_images(xp, part, images, gy.size * math.prod(shape[1:]))
+    total, *others = [parts[first] for first in sorted(parts)]  # always in the same order
+    for other in others:
+        total = total + other
+    return xp.ascontiguousarray(total, x.dtype)
 
 
 @primitive
@@ -154,6 +156,31 @@ def _correlate(xp: Any, g: Geometry, x: Any, matrix: Any, column: Any, y: Any, d
                 xp.add(valid, column, out=target)
             else:
                 target[...] = valid + column
+
+
+def _weight_grad(xp: Any, g: Geometry, x: Any, gy: Any, groups: int, dtype: Any) -> Any:
+    """The gradient of the weights, (groups, O / groups, C / groups · taps)."""
+    (images, channels), outputs = x.shape[:2], gy.shape[1]
+    depth = channels // groups * g.taps
+    p = plan(xp, g, images, groups * depth, outputs // groups, dtype.itemsize)
+    total = None
+    for first in range(0, images, p.images):
+        tile = _padded(xp, g, x[first : first + p.images], dtype)
+        n = tile.shape[0]
+        for row in range(0, g.out[0], p.rows):
+            rows = min(p.rows, g.out[0] - row)
+            columns = _columns(xp, g, tile, row, rows, p.merged).reshape(*(() if p.merged else (n,)), groups, depth, -1)
+            wide = _spread(xp, g, gy[first : first + n, :, row : row + rows], dtype, p.merged, g.positions(rows))
+            wide = wide.reshape(*(() if p.merged else (n,)), groups, outputs // groups, -1)
+            # Columns first: OpenBLAS is up to twice as fast with the longer side in front.
+            part = xp.empty((*columns.shape[:-1], outputs // groups), dtype)
+            matmul_into(columns, wide.swapaxes(-1, -2), part)
+            part = part if p.merged else (part[0] if n == 1 else part.sum(axis=0))
+            if total is None:
+                total = part
+            else:
+                total += part
+    return total.swapaxes(1, 2)  # type: ignore[union-attr]
 
 
 def _correlate_rows(xp: Any, g: Geometry, gy: Any, w: Any, gx: Any, dtype: Any) -> None:

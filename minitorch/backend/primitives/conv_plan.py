@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,24 @@ from minitorch.backend.primitives.conv_geometry import Geometry, around, tiles
 _CPU_TILE = 1 << 20
 _GPU_TILE = 1 << 27
 # Bytes of the images of a tile with the images innermost: they are transposed in the level-2 cache.
-_LAST_TILE = 150 << 10
+_LAST_TILE = 200 << 10
+
+# Multiplications that are worth another thread of Python: LeNet's first layer takes 120 µs for as many.
+_WORTH_A_THREAD = 1_500_000
+
+
+def share_images(xp: Any, part: Callable[[int, int], Any], images: int, work: int) -> None:
+    """``part(first, last)`` for all images, which take ``work`` multiplications: on a CPU by several threads.
+
+    Products are narrow and copies short here, so tiles on several threads gain more than BLAS on several, which would
+    wait for other processes at each product.
+    """
+    if xp is np and images > 1 and work >= 2 * _WORTH_A_THREAD:
+        from minitorch.backend.cpu.threads import share
+
+        share(part, images, -(-_WORTH_A_THREAD * images // work))
+    else:
+        part(0, images)
 
 
 class Plan(NamedTuple):
@@ -103,7 +121,8 @@ def _junk(g: Geometry) -> bool:
 def _last_tile(g: Geometry, images: int, channels: int, outputs: int, item: int) -> Tile:
     fit = _LAST_TILE // (channels * g.plane * item)
     n = -(-images // -(-images // max(8, min(32, fit))))
-    banded = outputs < _NARROW and g.kernel[0] > 1 and g.dilation[0] == 1 and g.out[0] % 2 == 0
+    narrow = outputs < _NARROW or (outputs < 32 and g.kernel[0] >= 5)
+    banded = narrow and g.kernel[0] > 1 and g.dilation[0] == 1 and g.out[0] % 2 == 0
     band = 2 if banded else 1
     taps = (g.kernel[0] + band - 1) * math.prod(g.kernel[1:])
     band_bytes = channels * taps * math.prod(g.out[1:]) * n * item
