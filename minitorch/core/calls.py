@@ -250,7 +250,7 @@ def unary_call(spec: Spec) -> Callable:
                 if edge is LEAF:
                     edge = input
                 plan = plans.get(1) or spec.plan(1)
-                out._edge = plan.node((edge,), (input, *params), out, None)
+                out._edge = plan.node((edge,), (input, *params) if params else (input,), out, None)
         return out
 
     if not extra and spec.params == ["input"]:
@@ -362,7 +362,8 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
                         second = other
                 edges = (first, second)
                 plan = plans.get(mask) or spec.plan(mask)
-                out._edge = node = plan.node(edges, (input, other, *params), out, None)
+                args = (input, other, *params) if params else (input, other)
+                out._edge = node = plan.node(edges, args, out, None)
                 if a is not input._data or (not number and b is not other._data):
                     node.quick = None  # NumPy would promote the arrays by a rule of its own
                     node.fits = _fits(edges, (input, other), out._data)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,9 @@ def _send(
 ) -> dict[Any, Any]:
     pending: dict[Any, Any] = {}
     found: dict[Any, Any] = {}
+    # What waits, newest first; most graphs are chains for long stretches, where one node, ``ahead``, is all that waits.
     heap: list[tuple[int, Node]] = []
+    ahead: Any = None
     wanted = None if capture is None else set(capture)
     useful = None if wanted is None else _leading_to(wanted, [edge for edge, _ in roots])
 
@@ -61,14 +63,20 @@ def _send(
                 pending[edge] = before + g if create_graph else _sum(_array(before), _array(g))
                 continue
             pending[edge] = g
-            order = edge.order
-            if order is not None:
-                heappush(heap, (order, edge))
-        if not heap:
+            if edge.order is not None:
+                if ahead is None:
+                    ahead = edge
+                else:
+                    heappush(heap, (edge.order, edge))
+        if ahead is not None:
+            node = heappushpop(heap, (ahead.order, ahead))[1] if heap else ahead
+            ahead = None
+        elif heap:
+            node = heappop(heap)[1]
+        else:
             break
         # The names are overwritten before the node runs: gradients are freed as soon as they are used.
         grads = before = None  # type: ignore[assignment]
-        node = heappop(heap)[1]
         g = pending.pop(node)
         edges = node.edges
         if node.quick is not None and not create_graph and not node.watched and (wanted is None or node not in wanted):
@@ -191,14 +199,10 @@ def _run_node(node: Node, g: Any) -> Sequence[Any]:
 # ---- leaves
 
 
-def _references(array_or_tensor: Any) -> int:
-    return sys.getrefcount(array_or_tensor)
-
-
 # How many references a fresh object held by one local variable shows: differs between Python versions.
 def _measure_alone() -> int:
     fresh = np.empty(1)
-    return _references(fresh)
+    return getrefcount(fresh)
 
 
 _ALONE = _measure_alone()
@@ -207,8 +211,8 @@ _ALONE = _measure_alone()
 def _own(g: Tensor) -> Tensor:
     """A gradient whose array nothing else refers to: the given one if that is so, otherwise a copy."""
     array = g._data
-    # One reference more than _ALONE: the tensor's own.
-    if array.flags.c_contiguous and _references(array) <= _ALONE + 1:
+    # One reference more than _ALONE: the tensor's own.  (The array's flags, kept, would be another one.)
+    if array.flags.c_contiguous and getrefcount(array) <= _ALONE + 1:
         whole = array.base
         if whole is None:
             if array.flags.owndata:
@@ -218,7 +222,7 @@ def _own(g: Tensor) -> Tensor:
             type(whole) is type(array)
             and whole.nbytes == array.nbytes
             and whole.flags.owndata
-            and _references(whole) <= _ALONE + 1
+            and getrefcount(whole) <= _ALONE + 1
             and getattr(array.flags, "writeable", True)  # what expand() gives is not
         ):
             return g

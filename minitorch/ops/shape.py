@@ -19,7 +19,7 @@ def _reshape(input: Array, shape):
     return input.reshape(shape)
 
 
-_reshape.rules(input=lambda g, input_shape: _reshape(g, input_shape))
+_reshape.rules(on_arrays=True, input=lambda g, input_shape: g.reshape(input_shape))
 
 
 def reshape(input: Tensor, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:

@@ -152,14 +152,12 @@ class Optimizer:
         """
         for group in self.param_groups:
             for param in group["params"]:
-                grad = param._grad
-                if grad is not None:
-                    if set_to_none:
-                        param._grad = None
-                    else:
-                        if grad.requires_grad:
-                            grad = param._grad = grad.detach()
-                        grad.zero_()
+                if set_to_none:
+                    param._grad = None
+                elif param._grad is not None:
+                    if param._grad.requires_grad:
+                        param._grad = param._grad.detach()
+                    param._grad.zero_()
 
     # ---- groups
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
+from operator import is_
 from typing import Any
 
 from minitorch.backend.array_module import array_module
@@ -89,11 +91,9 @@ class SGD(PerParameter):
         if group["momentum"] == 0:
             sgd_steps(arrays, grads, None, False, *options)
             return
-        new = [state.get("momentum_buffer") is None for state in states]
-        if any(new):
-            for array, state, first in zip(arrays, states, new):
-                if first:
-                    state["momentum_buffer"] = wrap(array_module(array).empty_like(array))
-        buffers = [state["momentum_buffer"]._data for state in states]
-        for first, *lists in alike(new, arrays, grads, buffers):
+        buffers = [state.get("momentum_buffer") for state in states]
+        new = list(map(is_, buffers, itertools.repeat(None)))
+        for i in itertools.compress(range(len(new)), new):
+            buffers[i] = states[i]["momentum_buffer"] = wrap(array_module(arrays[i]).empty_like(arrays[i]))
+        for first, *lists in alike(new, arrays, grads, arrays_of(buffers)):
             sgd_steps(*lists, first, *options)
