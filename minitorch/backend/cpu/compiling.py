@@ -10,7 +10,11 @@ import os
 import sys
 
 import numba
+from numba.core import cgutils, types
+from numba.core.compiler import compile_internal
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.targetconfig import ConfigStack
+from numba.extending import intrinsic
 
 _told = False
 
@@ -62,6 +66,47 @@ def kernel(function, *, reorder=False):
 
     cache.load_overload, cache.save_overload = load_or_say, save_if_there_is_room
     return dispatcher
+
+
+def compiled_into(context, function, signature):
+    """Compile ``function`` for the code that is being compiled, with the same flags, and optimised with it alone.
+
+    Its library has to be linked to that of the caller.  A kernel that is called by another one is optimised twice, and
+    has an entry made for calls from Python.
+    """
+    flags = ConfigStack().top().copy()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    library = context.codegen().create_library(function.__name__)
+    library._optimize_final_module = lambda: None
+    compiled = compile_internal(
+        context.typing_context, context, library, function, signature.args, signature.return_type, flags, locals={}
+    )
+    return compiled
+
+
+def routine(function):
+    """A part of kernels that returns nothing and is called by them alone: see :func:`compiled_into`."""
+
+    known = {}
+
+    @intrinsic
+    def call(typing, *arguments):
+        kinds = tuple(types.unliteral(kind) for kind in arguments)
+
+        def generate(context, builder, signature, given):
+            values = cgutils.unpack_tuple(builder, given[0], len(kinds))
+            values = [context.cast(builder, v, a, b) for v, a, b in zip(values, signature.args[0], kinds)]
+            inner = types.void(*kinds)
+            compiled = known.get(inner)
+            if compiled is None:
+                compiled = known[inner] = compiled_into(context, function, inner)
+            context.active_code_library.add_linking_library(compiled.library)
+            context.call_internal(builder, compiled.fndesc, inner, values)
+            return context.get_dummy_value()
+
+        return types.void(types.StarArgTuple.from_types(arguments)), generate
+
+    return call
 
 
 def written_in(function):

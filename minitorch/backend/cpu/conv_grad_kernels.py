@@ -44,7 +44,7 @@ def weights_by_outputs(first, last, source, slopes, images, numbers, offsets, to
                 c, d = plane_number // size[0], plane_number % size[0]
                 begin = (number * groups * channels * size[0] + plane_number) * size[1] * size[2]
                 to = c * plane + ((d + lo[0]) * padded[1] + lo[1]) * padded[2] + lo[2]
-                copy_rows(source, begin, size[2], image, to, padded[2], 0, size[1], size[2])
+                copy_rows(source, begin, size[2], image, to, padded[2], size[1], size[2])
         for group in range(groups):
             for o in range(outputs):
                 begin = ((number * groups + group) * outputs + o) * count[0] * places
@@ -100,7 +100,7 @@ def spread_outputs(first, last, slopes, weights, numbers, offsets, result):
                 o, d = row // count[0], row % count[0]
                 begin = (((number * groups + group) * outputs + o) * count[0] + d) * places
                 to = o * run + d * padded[1] * padded[2]
-                copy_rows(slopes, begin, count[2], spread, to, padded[2], 0, count[1], count[2])
+                copy_rows(slopes, begin, count[2], spread, to, padded[2], count[1], count[2])
             image[: channels * plane + width] = 0
             for block in range(blocks):
                 for i in range(0, run, width):
@@ -112,4 +112,4 @@ def spread_outputs(first, last, slopes, weights, numbers, offsets, result):
                 c, d = row // room[0], row % room[0]
                 begin = c * plane + ((d + lo[0]) * padded[1] + lo[1]) * padded[2] + lo[2]
                 to = (((number * groups + group) * channels + c) * room[0] + d) * room[1] * room[2]
-                copy_rows(image, begin, padded[2], result, to, room[2], 0, room[1], room[2])
+                copy_rows(image, begin, padded[2], result, to, room[2], room[1], room[2])

@@ -14,19 +14,19 @@ import functools
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import kernel, written_in
+from minitorch.backend.cpu.compiling import kernel, routine, written_in
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
 from minitorch.backend.cpu.parts import shared
 
-_V6, _V4, _V2, _V1 = (vectors_per_tile(m) for m in (6, 4, 2, 1))
-_tile6, _tile4, _tile2, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(2, _V2), make_tile(1, _V1)
-_end6, _end4 = make_tile(6, 1), make_tile(4, 1)
+_V6, _V4, _V1 = (vectors_per_tile(m) for m in (6, 4, 1))
+_tile6, _tile4, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(1, _V1)
+_end6, _end4, _end1 = make_tile(6, 1), make_tile(4, 1), make_tile(1, 1)
 _ROOM = 8 * (VECTOR_BYTES // 4)  # what the widest tile may read or write beyond the last position
 _ROWS, _TAPS = (4, 6) if SUMS == 24 else (3, 4)
 _products = make_products(_ROWS, _TAPS)
 
 
-@kernel
+@routine
 def _fill(pixels, shape, number, lo, split, padded, copies, stride, buffer):
     """Image ``number`` of ``pixels``, of ``shape`` (C, D, H, W), into ``buffer`` (C, copies, phases, padded...), whose
     border is zero already.
@@ -47,8 +47,8 @@ def _fill(pixels, shape, number, lo, split, padded, copies, stride, buffer):
                 row = pd // split[0] * padded[1] * padded[2] + first
                 begin = ((number * channels + c) * depth + d) * height * width + stride * first + shift
                 if stride == 1 and split[1] == 1:
-                    to = of_depth * plane + row + lo[1] * padded[2]
-                    copy_rows(pixels, begin, width, buffer, to, padded[2], top, bottom, size)
+                    to = of_depth * plane + row + (top + lo[1]) * padded[2]
+                    copy_rows(pixels, begin + top * width, width, buffer, to, padded[2], bottom - top, size)
                     continue
                 for h in range(top, bottom):
                     ph = h + lo[1]
@@ -70,46 +70,39 @@ def _block_of(rest):
     """How many of ``rest`` outputs the next tile takes."""
     if rest >= 6 and rest != 8:
         return 6
-    return 4 if rest >= 4 else (2 if rest >= 2 else 1)
+    return 4 if rest >= 4 else 1
 
 
 @written_in
-def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch, end):
-    """``m`` outputs at ``n`` positions, to ``target[to + o·pitch]``: whole tiles there, the last positions by
-    ``end``."""
+def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch):
+    """``m`` outputs at ``n`` positions, a vector at least, to ``target[to + o·pitch]``: wide tiles first, and the last
+    vector overlaps the one before."""
     lanes = VECTOR_BYTES // image.itemsize
-    taps = offsets.size
+    taps, i = offsets.size, 0
     if m == 6:
-        whole = n // (_V6 * lanes) * (_V6 * lanes)
-        for i in range(0, whole, _V6 * lanes):
+        while i + _V6 * lanes <= n:
             _tile6(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+            i += _V6 * lanes
+        while i < n:
+            i = min(i, n - lanes)
+            _end6(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+            i += lanes
     elif m == 4:
-        whole = n // (_V4 * lanes) * (_V4 * lanes)
-        for i in range(0, whole, _V4 * lanes):
+        while i + _V4 * lanes <= n:
             _tile4(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
-    elif m == 2:
-        whole = n // (_V2 * lanes) * (_V2 * lanes)
-        for i in range(0, whole, _V2 * lanes):
-            _tile2(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+            i += _V4 * lanes
+        while i < n:
+            i = min(i, n - lanes)
+            _end4(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+            i += lanes
     else:
-        whole = n // (_V1 * lanes) * (_V1 * lanes)
-        for i in range(0, whole, _V1 * lanes):
+        while i + _V1 * lanes <= n:
             _tile1(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
-    if whole == n:
-        return
-    if m == 6:
-        for i in range(0, n - whole, lanes):
-            _end6(image, at + whole + i, offsets, taps, packed, w, bias, b, end, i, _ROOM)
-    elif m == 4:
-        for i in range(0, n - whole, lanes):
-            _end4(image, at + whole + i, offsets, taps, packed, w, bias, b, end, i, _ROOM)
-    elif m == 2:
-        _tile2(image, at + whole, offsets, taps, packed, w, bias, b, end, 0, _ROOM)
-    else:
-        _tile1(image, at + whole, offsets, taps, packed, w, bias, b, end, 0, _ROOM)
-    for o in range(m):
-        for i in range(n - whole):
-            target[to + o * pitch + whole + i] = end[o * _ROOM + i]
+            i += _V1 * lanes
+        while i < n:
+            i = min(i, n - lanes)
+            _end1(image, at + i, offsets, taps, packed, w, bias, b, target, to + i, pitch)
+            i += lanes
 
 
 @written_in
@@ -123,14 +116,14 @@ def _unpacked(numbers):
 
 
 @written_in
-def _place(sums, m, n, result, plane, room, start, step, count):
+def _place(sums, m, pitch, result, plane, room, start, step, count):
     """``m`` outputs from ``sums`` to where they belong in ``result``, the first of them to plane number ``plane``."""
     for i in range(m):
         begin = (plane + i * room[0]) * room[1] + start[1]
         for h in range(count[1]):
             line = (begin + step[1] * h) * room[2] + start[2]
             for j in range(count[2]):
-                result[line + step[2] * j] = sums[i * n + h * count[2] + j]
+                result[line + step[2] * j] = sums[i * pitch + h * count[2] + j]
 
 
 @shared
@@ -147,10 +140,12 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
     image = np.zeros(groups * group_size + _ROOM, source.dtype)
-    end = np.empty(6 * _ROOM, source.dtype)
+    lanes = VECTOR_BYTES // source.itemsize
     n = count[1] * count[2]
     # Where the outputs lie side by side, they are written there at once.
-    whole = step[0] == step[1] == step[2] == 1 and count[1] == room[1] and count[2] == room[2]
+    whole = step[0] == step[1] == step[2] == 1 and count[1] == room[1] and count[2] == room[2] and n >= lanes
+    if not whole:
+        n = (n + lanes - 1) // lanes * lanes
     sums = np.empty(0 if whole else 6 * n, source.dtype)
     area = room[1] * room[2]
     # Weights in the order of reading: for each block of outputs, tap by tap.
@@ -181,7 +176,7 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
                     if whole:
                         target, pitch = result, room[0] * area
                         to = ((number * groups * per_group + b) * room[0] + depth + start[0]) * area
-                    _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, target, to, pitch, end)
+                    _outputs(m, image, at, offsets, packed, b * taps, bias, b, n, target, to, pitch)
                     if not whole:
                         plane = (number * groups * per_group + b) * room[0] + start[0] + step[0] * depth
                         _place(sums, m, n, result, plane, room, start, step, count)
@@ -216,10 +211,8 @@ def correlate_weights(first, last, source, slopes, images, numbers, copies, offs
     for number in range(first, last):
         _fill(source, shape, number, lo, split, padded, copies, stride, image)
         for o in range(groups * per_group):
-            for d in range(count[0]):
-                begin = o * n + d * padded[1] * padded[2]
-                at = ((number * groups * per_group + o) * count[0] + d) * area
-                copy_rows(slopes, at, area, spread, begin, area, 0, 1, area)
+            at = (number * groups * per_group + o) * count[0] * area
+            copy_rows(slopes, at, area, spread, o * n, padded[1] * padded[2], count[0], area)
         for group in range(groups):
             at = group * group_size
             for o in range(blocks):

@@ -15,7 +15,7 @@ from numba.core import types
 from numba.core.cgutils import create_struct_proxy
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.compiling import routine
 
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 # Bytes of a vector register and how many sums (registers) a tile may hold beside its operands.
@@ -158,16 +158,15 @@ def _copy_vector(typing, source, at, target, to):
     return signature, generate
 
 
-@kernel
-def copy_rows(source, at, pitch, target, to, pitch_to, first, last, size):
-    """``size`` elements of each of the rows ``first`` to ``last``, which are ``pitch`` apart, to rows ``pitch_to``
-    apart.
+@routine
+def copy_rows(source, at, pitch, target, to, pitch_to, rows, size):
+    """``size`` elements of each of so many ``rows``, which are ``pitch`` apart, to rows ``pitch_to`` apart.
 
     The last vector of a row overlaps the one before instead of going on beyond the end.
     """
     lanes = VECTOR_BYTES // source.itemsize
     whole = size - size % lanes
-    for row in range(first, last):
+    for row in range(rows):
         a, b = at + row * pitch, to + row * pitch_to
         if size < lanes:
             for i in range(size):

@@ -19,10 +19,9 @@ import llvmlite.binding
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.compiling import compiled_into, kernel
 from minitorch.backend.cpu.threads import BOX, FAILED, LATE, TOO_LATE, with_helpers
 
 # Places in a box, a cache line or more apart where different threads write.  The ticket has the number of the task in
@@ -217,11 +216,10 @@ def _task_of(function, cut):
     @intrinsic
     def task(typing, arguments):
         def generate(context, builder, sig, args):
-            # Compiled into the caller, not called as a kernel of its own: that would be optimised twice.
             range_of_part = () if cut else (types.int64, types.int64)
             inner = types.void(*range_of_part, *sig.args[0])
-            flags = ConfigStack().top().copy()  # those of the caller: a division by zero is no error
-            compiled = context.compile_subroutine(builder, function, inner, flags=flags)
+            compiled = compiled_into(context, function, inner)
+            context.active_code_library.add_linking_library(compiled.library)
             part = ir.Function(builder.module, _PART, builder.module.get_unique_name("part"))
             part.linkage = "internal"
             body = ir.IRBuilder(part.append_basic_block())

@@ -61,16 +61,14 @@ def max_pool_forward(
     leading, (height, width) = x.shape[:-2], x.shape[-2:]
     if (ceil_mode and (height % 2 or width % 2)) or min(height, width) < 2:
         return NotImplemented
-    source = np.ascontiguousarray(x).reshape(-1, height, width)
-    planes = len(source)
-    y = np.empty((planes, height // 2, width // 2), x.dtype)
+    planes = math.prod(leading)
+    y = np.empty((*leading, height // 2, width // 2), x.dtype)
     codes = np.empty(y.shape, np.uint8)
-    max_forward_2x2(planes, parts(planes, _LEAST // (height * width)), source, y, codes)
-    shape = (*leading, *y.shape[1:])
-    codes = codes.reshape(shape)
+    number = parts(planes, _LEAST // (height * width))
+    max_forward_2x2(planes, number, np.ascontiguousarray(x).ravel(), height, width, y.ravel(), codes.ravel())
     if indices == "flat":
-        return y.reshape(shape), max_pool_indices(codes, (height, width), kernel, stride, padding, dilation)
-    return y.reshape(shape), codes if indices else None
+        return y, max_pool_indices(codes, (height, width), kernel, stride, padding, dilation)
+    return y, codes if indices else None
 
 
 def max_pool_backward(
@@ -91,10 +89,10 @@ def max_pool_backward(
     whole = shape[-2] - 2 * rows in (0, 1) and shape[-1] - 2 * columns in (0, 1)  # else some windows reach beyond
     if whole and _side_by_side(tuple(kernel), tuple(stride), padding, tuple(dilation)):
         planes = math.prod(gy.shape[:-2])
-        source, codes = np.ascontiguousarray(gy).reshape(planes, rows, columns), np.ascontiguousarray(where)
+        flat = np.ascontiguousarray(gy).ravel(), np.ascontiguousarray(where).ravel()
         gx = np.empty(shape, gy.dtype)
-        number = parts(planes, _LEAST // (shape[-2] * shape[-1]))
-        max_backward_2x2(planes, number, source, codes.reshape(source.shape), gx.reshape(planes, *shape[-2:]))
+        height, width = shape[-2:]
+        max_backward_2x2(planes, parts(planes, _LEAST // (height * width)), *flat, height, width, gx.ravel())
         return gx
     arguments = (tuple(input_spatial), tuple(kernel), tuple(stride), tuple(padding), tuple(dilation))
     out, *rest = _windows(*arguments, False)

@@ -24,13 +24,11 @@ def _max_2x2_of_one(x, at, width, y, codes, to):
 
 
 @shared
-def max_forward_2x2(first, last, x, y, codes):
-    """Planes ``first`` to ``last`` of ``y`` (P, H', W') and the taps that its values came from, of planes ``x``
-    (P, H, W), with windows side by side."""
-    _, height, width = x.shape
-    _, rows, columns = y.shape
+def max_forward_2x2(first, last, x, height, width, y, codes):
+    """Planes ``first`` to ``last`` of ``y`` (P, H // 2, W // 2) and the taps that its values came from, of planes ``x``
+    (P, H, W), with windows side by side; all as flat memory."""
+    rows, columns = height // 2, width // 2
     lanes = VECTOR_BYTES // x.itemsize
-    source, values, numbers = x.reshape(-1), y.reshape(-1), codes.reshape(-1)
     room, end = last * height * width, last * rows * columns
     for plane in range(first, last):
         for h in range(rows):
@@ -40,10 +38,10 @@ def max_forward_2x2(first, last, x, y, codes):
                 at = upper + 2 * w
                 # What a vector writes beyond the row is junk that the next row overwrites, if there is one.
                 if at + width + 2 * lanes <= room and to + w + lanes <= end:
-                    max_2x2(source, at, at + width, values, numbers, to + w)
+                    max_2x2(x, at, at + width, y, codes, to + w)
                 else:
                     for i in range(min(lanes, columns - w)):
-                        _max_2x2_of_one(source, at + 2 * i, width, values, numbers, to + w + i)
+                        _max_2x2_of_one(x, at + 2 * i, width, y, codes, to + w + i)
 
 
 @shared
@@ -68,12 +66,10 @@ def max_backward(first, last, gy, codes, gx, kernel, stride, lo, dilation):
 
 
 @shared
-def max_backward_2x2(first, last, gy, codes, gx):
+def max_backward_2x2(first, last, gy, codes, height, width, gx):
     """Planes ``first`` to ``last`` of ``gx`` (P, H, W) for windows side by side, as in :func:`max_forward_2x2`."""
-    _, rows, columns = gy.shape
-    _, height, width = gx.shape
+    rows, columns = height // 2, width // 2
     lanes = VECTOR_BYTES // gy.itemsize
-    slopes, taps, values = gy.reshape(-1), codes.reshape(-1), gx.reshape(-1)
     room, end = last * rows * columns, last * height * width
     for plane in range(first, last):
         for h in range(rows):
@@ -83,16 +79,16 @@ def max_backward_2x2(first, last, gy, codes, gx):
                 for w in range(0, columns, lanes):
                     w = min(w, columns - lanes)  # the last vector overlaps the one before
                     to = upper + 2 * w
-                    max_2x2_back(slopes, taps, begin + w, values, to, to + width)
+                    max_2x2_back(gy, codes, begin + w, gx, to, to + width)
             elif begin + lanes <= room and upper + width + 2 * lanes <= end:
                 # What it writes beyond the row is junk that the next rows overwrite.
-                max_2x2_back(slopes, taps, begin, values, upper, upper + width)
+                max_2x2_back(gy, codes, begin, gx, upper, upper + width)
             else:
                 for w in range(columns):
-                    g, code = slopes[begin + w], taps[begin + w]
+                    g, code = gy[begin + w], codes[begin + w]
                     for tap in range(4):
-                        values[upper + 2 * w + tap // 2 * width + tap % 2] = g if code == tap else 0
+                        gx[upper + 2 * w + tap // 2 * width + tap % 2] = g if code == tap else 0
             for w in range(2 * columns, width):  # a last column that no window meets
-                values[upper + w] = values[upper + width + w] = 0
-        for h in range(2 * rows, height):
-            gx[plane, h] = 0
+                gx[upper + w] = gx[upper + width + w] = 0
+        for i in range((plane * height + 2 * rows) * width, (plane + 1) * height * width):
+            gx[i] = 0  # a last row
