@@ -217,7 +217,7 @@ def unary_call(spec: Spec) -> Callable:
     defaults = spec.defaults[1:] if _MISSING not in spec.defaults[1:] else None
     promote = spec.promote is not None
     any_type = not promote and spec.kinds is None and spec.check is None
-    direct, below = spec.direct, spec.direct_below
+    direct, below = spec.direct, spec.direct_below if spec.direct is not forward else 0
 
     def short(input: Any, *, out: Any = None, params: Any = defaults) -> Any:
         if out is not None:
@@ -233,7 +233,7 @@ def unary_call(spec: Spec) -> Callable:
             if params:
                 result = quietly().run(forward, array, *params)
             else:
-                at_once = type(array) is _ndarray and array.size < below
+                at_once = below and type(array) is _ndarray and array.size < below
                 result = quietly().run(direct if at_once else forward, array)
         except (TypeError, ValueError) as error:
             spec.explain(error, (array,))
@@ -311,7 +311,7 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
     def short(input: Any, other: Any, *, out: Any = None, params: Any = defaults) -> Any:
         if out is not None:
             return into(out, short(input, other, params=params), spec.name)
-        number = type(other) in numbers
+        number, converted = type(other) in numbers, False
         try:
             a = input._data
             if number:
@@ -323,6 +323,7 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
                 dtype = a.dtype
                 if type(a) is not type(b) or dtype is not b.dtype or (dtype is not _float32 and dtype.kind != "f"):
                     a, b = spec.arrays((input, other))
+                    converted = a is not input._data or b is not other._data
         except AttributeError:  # one is not a Tensor
             if operator and not (isinstance(input, OPERANDS) and isinstance(other, OPERANDS)):
                 return NotImplemented
@@ -364,7 +365,7 @@ def _short_binary(spec: Spec, operator: bool = False) -> Callable:
                 plan = plans.get(mask) or spec.plan(mask)
                 args = (input, other, *params) if params else (input, other)
                 out._edge = node = plan.node(edges, args, out, None)
-                if a is not input._data or (not number and b is not other._data):
+                if converted:
                     node.quick = None  # NumPy would promote the arrays by a rule of its own
                     node.fits = _fits(edges, (input, other), out._data)
                 elif not number and a.shape != b.shape:

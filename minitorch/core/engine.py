@@ -17,6 +17,8 @@ from minitorch.core.node import Node, OutputNode, bump_version, freed
 from minitorch.core.refusals import refuse_mixed
 from minitorch.core.tensor import Tensor, edge_of, wrap
 
+_ndarray = np.ndarray
+
 
 def run(
     roots: Sequence[tuple[Any, Tensor]],
@@ -236,7 +238,7 @@ def accumulate(found: dict[Any, Any], create_graph: bool) -> None:
         if create_graph:
             leaf._grad = g if leaf._grad is None else leaf._grad + g
         else:
-            g = wrap(g._data if isinstance(g, Tensor) else g)  # a Tensor may have been shown to somebody
+            g = wrap(g if type(g) is _ndarray else _array(g))  # a Tensor may have been shown to somebody
             if leaf._grad is None:
                 leaf._grad = _own(g)
             else:

@@ -31,9 +31,8 @@ def each(kernel: Any, least: int, arrays: Sequence[np.ndarray], params: Sequence
         if not a.flags.carray:
             return _each_in_memory_order(kernel, least, arrays, params)
         flat.append(a.ravel())
-    out = np.empty(shape, dtype)
-    flat.append(out.ravel())
-    kernel(out.size, parts(out.size, least), *flat, *map(float, params))
+    out, size = np.empty(shape, dtype), first.size
+    kernel(size, parts(size, least), *flat, out.ravel(), *map(float, params))
     return out
 
 

@@ -81,29 +81,27 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise
     if w.ndim != 2:
         return _linear_of_vector(input, weight, bias)
-    if x.ndim == 0 or x.shape[-1] != w.shape[1]:
+    outputs, inputs = w.shape
+    if x.ndim == 0 or x.shape[-1] != inputs:
         raise RuntimeError(
-            f"Linear({w.shape[1]} -> {w.shape[0]}) got input of shape {x.shape}: its last dimension must be "
-            f"{w.shape[1]}"
+            f"Linear({inputs} -> {outputs}) got input of shape {x.shape}: its last dimension must be {inputs}"
         )
     if x.dtype != w.dtype:
         raise RuntimeError(
-            f"Linear({w.shape[1]} -> {w.shape[0]}) got input of {of_numpy(x.dtype)}: its weight is "
-            f"{of_numpy(w.dtype)}; convert one of them with .to()"
+            f"Linear({inputs} -> {outputs}) got input of {of_numpy(x.dtype)}: its weight is {of_numpy(w.dtype)}; "
+            "convert one of them with .to()"
         )
     if bias is None:
         return _linear(input, weight)
     b = bias._data
-    if b.shape != w.shape[:1] and b.size != 1:
-        raise RuntimeError(
-            f"Linear({w.shape[1]} -> {w.shape[0]}) got bias of shape {b.shape}: it must be ({w.shape[0]},)"
-        )
     if b.dtype != w.dtype:
         raise RuntimeError(
-            f"Linear({w.shape[1]} -> {w.shape[0]}) got bias of {of_numpy(b.dtype)}: its weight is {of_numpy(w.dtype)}"
+            f"Linear({inputs} -> {outputs}) got bias of {of_numpy(b.dtype)}: its weight is {of_numpy(w.dtype)}"
         )
-    if b.shape != w.shape[:1]:
-        bias = bias.expand(w.shape[0])
+    if b.shape != (outputs,):
+        if b.size != 1:
+            raise RuntimeError(f"Linear({inputs} -> {outputs}) got bias of shape {b.shape}: it must be ({outputs},)")
+        bias = bias.expand(outputs)
     return _linear_with_bias(bias, input, weight)
 
 
