@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch.backend.cpu.arrays import real
 from minitorch.backend.cpu.pooling_kernels import max_backward, max_backward_2x2, max_forward_2x2
 from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.conv_geometry import Ints, Pads
@@ -38,12 +39,13 @@ def _windows(
 
 
 def _suits(array: np.ndarray, kernel: Ints) -> bool:
-    return (array.dtype == np.float32 or array.dtype == np.float64) and array.size > 0 and math.prod(kernel) <= 256
+    return real(array.dtype) and array.size > 0 and math.prod(kernel) <= 256
 
 
+@functools.lru_cache(maxsize=512)
 def _side_by_side(kernel: Ints, stride: Ints, padding: Pads, dilation: Ints) -> bool:
     """Whether windows are of 2x2, each beside the other."""
-    return kernel == stride == (2, 2) and dilation == (1, 1) and tuple(padding) == _NO_PADDING
+    return kernel == stride == (2, 2) and dilation == (1, 1) and padding == _NO_PADDING
 
 
 def max_pool_forward(
@@ -55,10 +57,10 @@ def max_pool_forward(
     ceil_mode: bool = False,
     indices: str | None = "flat",
 ) -> Any:
-    kernel, stride, dilation = tuple(kernel), tuple(stride), tuple(dilation)
+    kernel, stride, padding, dilation = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation)
     if not (_side_by_side(kernel, stride, padding, dilation) and _suits(x, kernel)):
         return NotImplemented  # passes over whole planes are as fast as loops with the general bounds
-    leading, (height, width) = x.shape[:-2], x.shape[-2:]
+    *leading, height, width = x.shape
     if (ceil_mode and (height % 2 or width % 2)) or min(height, width) < 2:
         return NotImplemented
     planes = math.prod(leading)
@@ -87,7 +89,7 @@ def max_pool_backward(
     shape = (*gy.shape[:-dims], *input_spatial)
     rows, columns = gy.shape[-2:]
     whole = shape[-2] - 2 * rows in (0, 1) and shape[-1] - 2 * columns in (0, 1)  # else some windows reach beyond
-    if whole and _side_by_side(tuple(kernel), tuple(stride), padding, tuple(dilation)):
+    if whole and _side_by_side(tuple(kernel), tuple(stride), tuple(padding), tuple(dilation)):
         planes = math.prod(gy.shape[:-2])
         flat = np.ascontiguousarray(gy).ravel(), np.ascontiguousarray(where).ravel()
         gx = np.empty(shape, gy.dtype)

@@ -154,7 +154,8 @@ def with_helpers(entry: Callable[..., int], count: int, parts: int, arguments: t
             if helper.asleep:
                 helper.wake()
         code = entry(_box, count, parts, 1.0, *arguments)
-        _note(bool(code & LATE))
+        if code & LATE or _late:
+            _note(bool(code & LATE))
         return code
     finally:
         _in_use.release()
