@@ -93,13 +93,14 @@ def _altered(args: Any, variant: str, first: Any = None) -> list[Any]:
 
 
 def _outcome(function: Callable[..., Any], args: list[Any]) -> tuple[str, list[Any]]:
-    """The class of the exception, or results and what has become of the arguments."""
+    """The class of the exception, or results and what has become of the arrays that were given."""
+    given = _arrays(args)
     try:
         with np.errstate(all="ignore"):
             result = function(*args)
     except Exception as error:
         return type(error).__name__, []
-    return "result", [*(result if isinstance(result, tuple) else (result,)), *_arrays(args)]
+    return "result", [*(result if isinstance(result, tuple) else (result,)), *given]
 
 
 def _compare(name: str, variant: str, ours: tuple[str, list[Any]], theirs: tuple[str, list[Any]]) -> None:
