@@ -21,6 +21,7 @@ _doing, _nothing = next((var, value) for var, value in _quiet.items() if _loud.g
 #: one and the same context can be entered only once at a time.
 quietly = _quiet.copy
 
+
 def hush() -> contextvars.Token:
     """Switches warnings off in this context until :func:`unhush`: around code of others, which sees the context."""
     return _doing.set(_nothing)
