@@ -87,6 +87,16 @@ def test_large_strided_and_float16_parameters_step_as_their_parts_do(name, optio
                 np.testing.assert_array_equal(trained(layout, dtype), expected)
 
 
+@pytest.fixture
+def one_thread():
+    """No thread beside the test's own that compiles or allocates meanwhile."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("name", "options"), ROWS)
 def test_a_step_allocates_nothing_that_grows_with_the_parameters(name, options):
     w = torch.ones(300_000, device="cpu", requires_grad=True)
