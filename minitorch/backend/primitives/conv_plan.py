@@ -31,12 +31,13 @@ def share_images(xp: Any, part: Callable[[int, int], Any], images: int, work: in
     Products are narrow and copies short here, so tiles on several threads gain more than BLAS on several, which would
     wait for other processes at each product.
     """
-    if xp is np and images > 1 and work >= 2 * _WORTH_A_THREAD:
-        from minitorch.backend.cpu.threads import share
-
-        share(part, images, -(-_WORTH_A_THREAD * images // work))
-    else:
+    if xp is not np:
         part(0, images)
+        return
+    from minitorch.backend.cpu.threads import own_blas, share
+
+    own_blas()
+    share(part, images, -(-_WORTH_A_THREAD * images // max(1, work)))
 
 
 class Plan(NamedTuple):
@@ -87,10 +88,11 @@ def images_last(xp: Any, g: Geometry, images: int, groups: int, channels: int, o
     narrow product of few outputs (6 of them: 65 GFLOP/s in bands of 2, 36 without).  It costs two transpositions.
     Time there / here on one thread: LeNet's layers 0.7 and 0.8, their weights' gradients 0.65 and 0.7; 3x3 taps over
     4x4 planes 0.7, over 6x6 0.8, over 8x8 0.9; but 1.0 over 14x14 and 1.1 over 32x32, 1.4 with one input channel and 32
-    outputs, 1.5 for stride 2, 1.2 with 4 images.
+    outputs, 1.5 for stride 2.  With 4 images 0.85 for LeNet's first layer, 1.2 for the second.
     """
     narrow = outputs < _NARROW and g.taps >= 16
-    if not _pays(xp, g, images, groups) or not (narrow or _junk(g)) or channels * g.taps < 2 * outputs:
+    enough = images >= (4 if narrow else 8) and channels * g.taps >= 2 * outputs
+    if not _pays(xp, g, groups) or not enough or not (narrow or _junk(g)):
         return None
     return _last_tile(g, images, channels, outputs, item)
 
@@ -100,7 +102,7 @@ def images_last_back(
 ) -> Tile | None:
     """The same for an input gradient.  LeNet's second layer: 0.7; 3x3 taps over 4x4 and 6x6 planes 0.85, 5x5 taps over
     8x8 and 14x14 0.7 and 0.8."""
-    if not _pays(xp, g, images, groups) or not _junk(g):
+    if not _pays(xp, g, groups) or images < 8 or not _junk(g):
         return None
     return _last_tile(around(g, (0, 0)), images, outputs, channels * g.kernel[-1], item)
 
@@ -109,8 +111,8 @@ def images_last_back(
 _NARROW = 12
 
 
-def _pays(xp: Any, g: Geometry, images: int, groups: int) -> bool:
-    return xp is np and g.flat and g.taps > 1 and len(g.spatial) > 1 and groups == 1 and images >= 8
+def _pays(xp: Any, g: Geometry, groups: int) -> bool:
+    return xp is np and g.flat and g.taps > 1 and len(g.spatial) > 1 and groups == 1
 
 
 def _junk(g: Geometry) -> bool:
