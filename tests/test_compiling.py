@@ -50,6 +50,36 @@ def test_a_full_disk_is_no_reason_to_stop(compiling, monkeypatch):
     np.testing.assert_array_equal(compiling.kernel(doubled)(np.arange(3.0)), [0, 2, 4])
 
 
+def test_parts_of_a_kernel_are_loaded_with_it_alone(compiling, monkeypatch):
+    """Loaded by itself, not optimised, a part would be what the kernel calls in the process that compiles it."""
+    import numba
+    from numba.core.codegen import JITCPUCodegen
+
+    loaded, add = [], JITCPUCodegen._add_module
+
+    def note(codegen, module):
+        loaded.append(module.name.rpartition(".")[2])
+        return add(codegen, module)
+
+    monkeypatch.setattr(JITCPUCodegen, "_add_module", note)
+
+    def double_all(x):
+        for i in range(x.size):
+            x[i] *= 2
+
+    part = compiling.routine(double_all)
+
+    def double_twice(x):
+        part(x)
+        part(x)
+
+    x = np.arange(3.0)
+    numba.njit(double_twice)(x)
+    np.testing.assert_array_equal(x, [0, 4, 8])
+    assert "double_twice" in loaded
+    assert "double_all" not in loaded
+
+
 def test_kernels_compile_where_nothing_can_be_kept(compiling, monkeypatch):
     from numba.core import caching
 

@@ -11,6 +11,7 @@ import sys
 
 import numba
 from numba.core import cgutils, types
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import compile_internal
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.targetconfig import ConfigStack
@@ -68,6 +69,20 @@ def kernel(function, *, reorder=False):
     return dispatcher
 
 
+class _Part(JITCodeLibrary):
+    """Code to be linked into a kernel: by itself it is neither optimised nor loaded.
+
+    (Where it is loaded, a call that is not inlined may go to it instead of what has been optimised with the kernel.)
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
 def compiled_into(context, function, signature):
     """Compile ``function`` for the code that is being compiled, with the same flags, and optimised with it alone.
 
@@ -76,12 +91,10 @@ def compiled_into(context, function, signature):
     """
     flags = ConfigStack().top().copy()
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    library = context.codegen().create_library(function.__name__)
-    library._optimize_final_module = lambda: None
-    compiled = compile_internal(
+    library = _Part(context.codegen(), function.__name__)
+    return compile_internal(
         context.typing_context, context, library, function, signature.args, signature.return_type, flags, locals={}
     )
-    return compiled
 
 
 def routine(function):
