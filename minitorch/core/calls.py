@@ -19,7 +19,7 @@ from minitorch.core.dtype import FLOATING
 from minitorch.core.grad_mode import state
 from minitorch.core.node import OutputNode
 from minitorch.core.out_argument import into
-from minitorch.core.tensor import LEAF, Tensor, refresh_view, wrap
+from minitorch.core.tensor import LEAF, Tensor, edge_of, refresh_view, wrap
 from minitorch.core.view_calls import mark_views
 
 if TYPE_CHECKING:
@@ -141,12 +141,10 @@ def aux_call(spec: Spec) -> Callable:
             raise
         out = wrap(result)
         if rules and state.enabled:
-            if input._base is not None:
-                refresh_view(input)
-            edge = input._edge
+            edge = edge_of(input)
             if edge is not None and out._data.dtype.kind in FLOATING:
                 plan = plans.get(1) or spec.plan(1)
-                out._edge = plan.node((input if edge is LEAF else edge,), args, out, extra)
+                out._edge = plan.node((edge,), args, out, extra)
         return out, extra
 
     return call
@@ -180,33 +178,11 @@ def ternary_call(spec: Spec) -> Callable:
             raise
         out = wrap(result)
         if rules and state.enabled:
-            mask = 0
-            if first._base is not None:
-                refresh_view(first)
-            edge1 = first._edge
-            if edge1 is not None:
-                mask = 1
-                if edge1 is LEAF:
-                    edge1 = first
-            if second._base is not None:
-                refresh_view(second)
-            edge2 = second._edge
-            if edge2 is not None:
-                mask += 2
-                if edge2 is LEAF:
-                    edge2 = second
-            edge3 = None
-            if third is not None:
-                if third._base is not None:
-                    refresh_view(third)
-                edge3 = third._edge
-                if edge3 is not None:
-                    mask += 4
-                    if edge3 is LEAF:
-                        edge3 = third
+            edges = edge_of(first), edge_of(second), None if third is None else edge_of(third)
+            mask = (edges[0] is not None) + 2 * (edges[1] is not None) + 4 * (edges[2] is not None)
             if mask and result.dtype.kind in FLOATING:
                 plan = plans.get(mask) or spec.plan(mask)
-                out._edge = plan.node((edge1, edge2, edge3), args, out, None)
+                out._edge = plan.node(edges, args, out, None)
         return out
 
     return call

@@ -22,6 +22,12 @@ def summed(totals: Any) -> Any:
     return total
 
 
+def in_memory(array: np.ndarray) -> np.ndarray:
+    """The array as kernels take it, contiguous and writeable, so that each is compiled for one kind only: a copy if it
+    is not (of a NumPy scalar an array as well)."""
+    return array if array.flags.carray else np.array(array, order="C")
+
+
 def plain(first: np.ndarray, *others: Any) -> bool:
     """Whether loops can take the arrays as they are: in C order, writeable, all float32 or all float64.
 
@@ -38,4 +44,4 @@ def whole(*arrays: np.ndarray) -> list[np.ndarray] | None:
     dtype = arrays[0].dtype
     if not real(dtype) or any(a.dtype != dtype for a in arrays):
         return None
-    return [a if a.flags.carray else np.array(a, order="C") for a in arrays]
+    return [in_memory(a) for a in arrays]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import class_loss_kernels as kernels
-from minitorch.backend.cpu.arrays import real
+from minitorch.backend.cpu.arrays import in_memory, real
 from minitorch.backend.cpu.softmax_kernels import TILE
 from minitorch.backend.cpu.threads import parts
 
@@ -30,17 +30,13 @@ def _run(rows: Any, columns: Any, scores: np.ndarray, *arrays: np.ndarray) -> No
     columns(tiles, parts(tiles, _LEAST // (classes * min(inner, TILE))), *arrays)
 
 
-def _memory(array: np.ndarray) -> np.ndarray:
-    return array if array.flags.carray else np.array(array, order="C")
-
-
 def _classes(scores: np.ndarray, at: tuple[Any, ...]) -> np.ndarray | None:
     """The class of every target, if kernels can take them and the scores."""
     classes = at[1]
     shape = scores.shape
     if not scores.size or not real(scores.dtype) or classes.dtype != np.int64:
         return None
-    return _memory(classes) if classes.shape == (shape[0], *shape[2:]) else None
+    return in_memory(classes) if classes.shape == (shape[0], *shape[2:]) else None
 
 
 def losses_forward(scores: np.ndarray, at: tuple[Any, ...], made: list[Any]) -> Any:
@@ -48,7 +44,7 @@ def losses_forward(scores: np.ndarray, at: tuple[Any, ...], made: list[Any]) -> 
     if classes is None:
         return NotImplemented
     losses, largest, sums = np.empty((3, *classes.shape), scores.dtype)
-    _run(kernels.losses_rows, kernels.losses_columns, _memory(scores), classes, losses, largest, sums)
+    _run(kernels.losses_rows, kernels.losses_columns, in_memory(scores), classes, losses, largest, sums)
     return losses, largest, sums
 
 
@@ -63,6 +59,6 @@ def losses_backward(
         return NotImplemented
     factors, out = np.empty(classes.shape, dtype), np.empty(scores.shape, dtype)
     factors[...] = each
-    arrays = _memory(scores), classes, factors, _memory(largest), _memory(sums), out
+    arrays = in_memory(scores), classes, factors, in_memory(largest), in_memory(sums), out
     _run(kernels.losses_backward_rows, kernels.losses_backward_columns, *arrays)
     return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import conv_pointwise, winograd
-from minitorch.backend.cpu.arrays import real, summed
+from minitorch.backend.cpu.arrays import in_memory, real, summed
 from minitorch.backend.cpu.conv_choice import POINTWISE, PRODUCTS, WINOGRAD
 from minitorch.backend.cpu.conv_grad_kernels import spread_outputs, weights_by_outputs
 from minitorch.backend.cpu.conv_kernels import correlate, correlate_weights, sum_places
@@ -27,11 +27,6 @@ def _accepts(first: np.ndarray, other: np.ndarray) -> bool:
     return real(dtype) and other.dtype == dtype and first.size > 0 and other.size > 0 and first.ndim <= 5
 
 
-def _memory(array: np.ndarray) -> np.ndarray:
-    """As compiled kernels take arrays: contiguous and writeable, so that each is compiled for one kind only."""
-    return array if array.flags.carray else array.copy(order="C")
-
-
 def conv_forward(
     x: np.ndarray, w: np.ndarray, stride: Ints, padding: Pads, dilation: Ints, groups: int = 1, bias: Any = None
 ) -> Any:
@@ -46,12 +41,12 @@ def conv_forward(
             return result
     y = np.empty((len(x), shapes.outputs, *shapes.out), x.dtype)
     if shapes.way is WINOGRAD:
-        return winograd.correlate(_memory(x), w, padding, bias, y)
+        return winograd.correlate(in_memory(x), w, padding, bias, y)
     if shapes.way is PRODUCTS:
         arguments = (w, stride, padding, dilation, groups, bias)
         return _by_images(primitive.conv_forward, (x,), y, shapes, *arguments)
-    start = np.zeros(shapes.outputs, x.dtype) if bias is None else _memory(bias)
-    _correlate(_memory(x), shapes, shapes.forward, w, start, y)
+    start = np.zeros(shapes.outputs, x.dtype) if bias is None else in_memory(bias)
+    _correlate(in_memory(x), shapes, shapes.forward, w, start, y)
     return y
 
 
@@ -77,7 +72,7 @@ def conv_input_grad(
     if shapes.way is WINOGRAD:
         flipped = w[:, :, ::-1, ::-1].swapaxes(0, 1)
         around = tuple([(2 - lo, 0) for lo, _ in padding])
-        return winograd.correlate(_memory(gy), flipped, around, None, np.empty((len(gy), *x_shape), gy.dtype))
+        return winograd.correlate(in_memory(gy), flipped, around, None, np.empty((len(gy), *x_shape), gy.dtype))
     if shapes.way is PRODUCTS:
         gx = np.empty((len(gy), *x_shape), gy.dtype)
         arguments = (w, input_spatial_shape, stride, padding, dilation, groups)
@@ -85,11 +80,11 @@ def conv_input_grad(
     if shapes.spreads:
         gx = np.empty((len(gy), *x_shape), gy.dtype)
         images = len(gy), parts(len(gy), shapes.least)
-        spread_outputs(*images, _memory(gy).ravel(), _memory(w).ravel(), *shapes.frame, gx.ravel())
+        spread_outputs(*images, in_memory(gy).ravel(), in_memory(w).ravel(), *shapes.frame, gx.ravel())
         return gx
     all_runs, complete = shapes.backward
     gx = (np.empty if complete else np.zeros)((len(gy), *x_shape), gy.dtype)
-    source, zeros = _memory(gy), np.zeros(shapes.channels, gy.dtype)
+    source, zeros = in_memory(gy), np.zeros(shapes.channels, gy.dtype)
     for runs in all_runs:
         _correlate(source, shapes, runs, w, zeros, gx)
     return gx
@@ -108,7 +103,7 @@ def conv_weight_grad(
     if shapes.way is POINTWISE:
         result = conv_pointwise.weight_grad(x, gy, stride, shapes)
     elif shapes.way is WINOGRAD:
-        result = winograd.weight_grad(_memory(x), _memory(gy), padding)
+        result = winograd.weight_grad(in_memory(x), in_memory(gy), padding)
     if result is not NotImplemented:
         return result
     if shapes.way is PRODUCTS:
@@ -116,7 +111,7 @@ def conv_weight_grad(
         return _by_images(primitive.conv_weight_grad, (x, gy), None, shapes, *arguments)
     number = parts(len(x), shapes.least)
     totals = np.empty((number, *shapes.matrices), x.dtype)
-    images = len(x), number, _memory(x).ravel(), _memory(gy).ravel(), len(x)
+    images = len(x), number, in_memory(x).ravel(), in_memory(gy).ravel(), len(x)
     if shapes.weights_by_outputs:
         weights_by_outputs(*images, *shapes.frame, totals)
     else:
@@ -130,7 +125,7 @@ def conv_bias_grad(gy: np.ndarray) -> Any:
     if not real(dtype) or not gy.size or size < _SHORTEST:
         return NotImplemented  # NumPy's sums over the images are as fast as a loop over short runs
     total = np.empty(outputs, dtype)
-    sum_places(outputs, parts(outputs, _LEAST // (images * size)), _memory(gy).reshape(images, outputs, size), total)
+    sum_places(outputs, parts(outputs, _LEAST // (images * size)), in_memory(gy).reshape(images, outputs, size), total)
     return total
 
 
@@ -138,7 +133,7 @@ def _correlate(
     source: np.ndarray, shapes: Layer, runs: Runs, weights: np.ndarray, bias: np.ndarray, result: np.ndarray
 ) -> None:
     images = len(source)
-    flat = _memory(weights).ravel(), bias, result.ravel()
+    flat = in_memory(weights).ravel(), bias, result.ravel()
     correlate(images, parts(images, shapes.least), source.ravel(), *runs, *flat)
 
 

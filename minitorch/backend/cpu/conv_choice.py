@@ -58,8 +58,8 @@ def outputs_fill_vectors(outputs: int) -> bool:
     """Whether a direct convolution's weight gradient has its outputs (of one group) in vectors rather than its
     positions: the sums stay in registers for a whole image then, but vectors may have idle places.
 
-    On one core, 64 images: 6 -> 16, 5x5, 14x14 takes 0.37 ms in place of 0.57; 16 -> 32, 3x3, stride 2, 33x33 1.9 in
-    place of 3.8; 3 -> 6, 5x5, 32x32, with 6 of 16 places in use, 1.3 in place of 0.64.
+    On one core, 64 images: 6 -> 16, 5x5, 14x14 takes 0.41 ms in place of 0.57; 16 -> 32, 3x3, stride 2, 32x32 2.5 in
+    place of 3.9; 16 -> 16, 3x3, 32x32 takes 4.6 either way.
     """
     width = VECTORS * VECTOR_BYTES // 4
     return 4 * outputs >= 3 * width * -(-outputs // width)
@@ -69,8 +69,7 @@ def spreads(spatial: Ints, out: Ints, stride: Ints, padding: Pads) -> bool:
     """Whether each tap of a direct convolution adds to the input's gradient, for all outputs at once.  Otherwise each
     of its pixels gathers all taps, of which those beyond the outputs are zeros.
 
-    On one core, 64 images: 6 -> 16, 5x5, 14x14 takes 0.55 ms in place of 0.91, 3 -> 6, 5x5, 32x32 0.96 in place of 1.5;
-    32 -> 64, 3x3, 26x26, where there are few zeros, 17 in place of 14.
+    On one core, 64 images: 6 -> 16, 5x5, 14x14 takes 0.58 ms in place of 0.92; 3 -> 6, 5x5, 32x32 1.0 in place of 1.5.
     """
     if max(stride) > 1:
         return False

@@ -21,7 +21,7 @@ from minitorch.backend.cpu.parts import shared
 _V6, _V4, _V1 = (vectors_per_tile(m) for m in (6, 4, 1))
 _tile6, _tile4, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(1, _V1)
 _end6, _end4, _end1 = make_tile(6, 1), make_tile(4, 1), make_tile(1, 1)
-_ROOM = 8 * (VECTOR_BYTES // 4)  # what the widest tile may read or write beyond the last position
+_ROOM = VECTOR_BYTES // 4  # what the last vector may read beyond the last position
 _ROWS, _TAPS = (4, 6) if SUMS == 24 else (3, 4)
 _products = make_products(_ROWS, _TAPS)
 

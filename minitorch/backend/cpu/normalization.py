@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import normalization_kernels as kernels
-from minitorch.backend.cpu.arrays import plain
+from minitorch.backend.cpu.arrays import in_memory, plain
 from minitorch.backend.cpu.threads import parts
 from minitorch.backend.primitives.normalization import Layout
 
@@ -72,7 +72,7 @@ def standardize_grad(g: np.ndarray, x: np.ndarray, weight: Any, mean: Any, invst
     kind = _kind(layout, x)
     if kind is None or x.dtype != g.dtype or g.shape != x.shape:
         return NotImplemented
-    g = g if g.flags.carray else np.array(g, order="C")
+    g = in_memory(g)
     if not plain(x, g, weight, mean, invstd):
         return NotImplemented
     s = invstd.reshape(-1)

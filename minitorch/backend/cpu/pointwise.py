@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitorch.backend.cpu import pointwise_kernels as kernels
-from minitorch.backend.cpu.arrays import real
+from minitorch.backend.cpu.arrays import in_memory, real
 from minitorch.backend.cpu.threads import parts
 
 # Elements that are worth another thread.
@@ -41,7 +41,7 @@ def _each_in_memory_order(kernel: Any, least: int, arrays: Sequence[np.ndarray],
     strides = arrays[0].strides
     order = sorted(range(len(strides)), key=lambda axis: -abs(strides[axis]))
     moved = [a.transpose(order) for a in arrays]
-    whole = [a if a.flags.carray else np.array(a, order="C") for a in moved]  # of a NumPy scalar an array as well
+    whole = list(map(in_memory, moved))
     out = each(kernel, least, whole, params)
     return out if out is NotImplemented else out.transpose(np.argsort(order))
 

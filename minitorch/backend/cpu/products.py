@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch.backend.cpu.arrays import real
+from minitorch.backend.cpu.arrays import in_memory, real
 from minitorch.backend.cpu.blas import gemm_address
 from minitorch.backend.cpu.threads import get_num_threads, own_blas, parts
 
@@ -40,7 +40,7 @@ def _stored(matrices: np.ndarray) -> tuple[np.ndarray, bool]:
     turned = matrices.swapaxes(-1, -2)
     if turned.flags.carray and not matrices.flags.carray:
         return turned, True
-    return (matrices if matrices.flags.carray else matrices.copy(order="C")), False
+    return in_memory(matrices), False
 
 
 def _of_matrices(a: np.ndarray, b: np.ndarray, address: int) -> np.ndarray:
