@@ -22,9 +22,6 @@ from minitorch.backend.primitives.workspace import scratch
 
 # Weights above this are read by BLAS, which goes over them in blocks.
 _LARGE = 1 << 14
-# Sums at the points that each part of the weight gradient keeps: four times the room of the weights.  For more of them
-# the inputs are transformed again: 256 -> 256 channels on 8x8 take a tenth longer in two goes.
-_MOST_SUMS = 36 * (1 << 15)
 # About how many tiles are transformed together.  With 64 to 256, layers of 32 to 512 channels take the same time, but
 # for that the fewer are faster where the transformed arrays stay in the cache.
 _TILES = 96
@@ -108,15 +105,19 @@ def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> Any:
     if not address:
         return NotImplemented
     layout = _layout(len(x), gy.shape[2], gy.shape[3], dtype.itemsize)
-    gw = np.empty((outputs, channels, 3, 3), dtype)
-    size = -(-outputs // -(-36 * outputs * channels // _MOST_SUMS))
-    inputs = _points("winograd.inputs", channels, layout, dtype)
-    gradients = _points("winograd.outputs", size, layout, dtype)
-    for begin in range(0, outputs, size):
-        count = min(size, outputs - begin)
-        totals = np.empty((layout.parts, 36, count, channels), dtype)
-        images = len(x), layout.parts, x, padding[0][0], padding[1][0], gy, begin
-        kernels.weight_gradients(*images, totals, *layout[1:], inputs, gradients, address)
-        block = _kernel_matrix(dtype).T @ summed(totals).reshape(36, -1)
-        gw[begin : begin + count] = block.reshape(3, 3, count, channels).transpose(2, 3, 0, 1)
-    return gw
+    totals = np.empty((layout.parts, 36, outputs, channels), dtype)
+    kernels.weight_gradients(
+        len(x),
+        layout.parts,
+        x,
+        padding[0][0],
+        padding[1][0],
+        gy,
+        totals,
+        *layout[1:],
+        _points("winograd.inputs", channels, layout, dtype),
+        _points("winograd.outputs", outputs, layout, dtype),
+        address,
+    )
+    gradient = _kernel_matrix(dtype).T @ summed(totals).reshape(36, -1)
+    return np.ascontiguousarray(gradient.reshape(3, 3, outputs, channels).transpose(2, 3, 0, 1))

@@ -85,8 +85,8 @@ def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
 
 
 @kernel
-def _gradients_to_points(images, begin, outputs, tile_rows, columns, result, pitch):
-    """``A y Aᵀ`` of all 4x4 tiles of so many ``outputs`` from ``begin`` on of (N, O, H, W), zeros beyond its edges."""
+def _gradients_to_points(images, tile_rows, columns, result, pitch):
+    """``A y Aᵀ`` of all 4x4 tiles of (N, O, H, W), zeros beyond its edges."""
     count = images.shape[0]
     run = count * columns
     lanes = VECTOR_BYTES // images.itemsize
@@ -98,8 +98,8 @@ def _gradients_to_points(images, begin, outputs, tile_rows, columns, result, pit
     buffer = np.empty(rows * 4 * wide, images.dtype)
     point = result.shape[1]
     flat = result.reshape(-1)
-    for c in range(outputs):
-        _pad(images, begin + c, 0, 0, rows, width, planes)
+    for c in range(images.shape[1]):
+        _pad(images, c, 0, 0, rows, width, planes)
         for t in range(0, run, lanes):
             k = 4 * t // lanes
             a = _place(k, chunks, rows * width, lanes)
@@ -189,18 +189,16 @@ def correlate(first, last, x, lo_h, lo_w, weights, bias, y, rows, columns, group
 
 
 @shared
-def weight_gradients(
-    first, last, x, lo_h, lo_w, gy, begin, totals, rows, columns, group, pitch, inputs, gradients, address
-):
-    """One of ``totals`` (parts, 36, outputs, C): the gradient by the transformed weights of the outputs from ``begin``
-    on, of the images ``first`` to ``last``."""
+def weight_gradients(first, last, x, lo_h, lo_w, gy, totals, rows, columns, group, pitch, inputs, gradients, address):
+    """One of ``totals`` (parts, 36, O, C): the gradient by the transformed weights, of the images ``first`` to
+    ``last``."""
     parts, _, outputs, channels = totals.shape
     part = (first * parts + x.shape[0] - 1) // x.shape[0]
     for image in range(first, last, group):
         end = min(image + group, last)
         tiles = (end - image) * rows * columns
         _inputs_to_points(x[image:end], lo_h, lo_w, rows, columns, inputs[part], pitch)
-        _gradients_to_points(gy[image:end], begin, outputs, rows, columns, gradients[part], pitch)
+        _gradients_to_points(gy[image:end], rows, columns, gradients[part], pitch)
         for point in range(36):
             gemm(
                 address, False, True, outputs, channels, tiles, gradients[part, point], 0, pitch,
