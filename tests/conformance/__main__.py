@@ -17,7 +17,7 @@ from tests.conformance.suite import RECORDED, run_all, runners
 def _group(name: str) -> str:
     for prefix, title in (
         ("nn.functional.", "Functions of nn.functional"),
-        ("optim.", "Optimizers: 50 steps, LBFGS 10"),
+        ("optim.", "Optimizers: 50 steps"),
         ("nn.", "Layers"),
         ("linalg.", "Linear algebra: linalg"),
     ):
