@@ -113,27 +113,42 @@ def _allocators() -> tuple[Any, ...]:
         readable, private = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         at_end = MODE == "end"
 
-        # Pages: one with the size, a forbidden one, those of the data, a forbidden one.
+        # Pages: a forbidden one, those of the data, a forbidden one.  The size stands before data that end with a page,
+        # and in a page of its own, with a forbidden one behind it, where they begin with one.
+        front = 8 if at_end else 0
+        pages = 2 * PAGE if at_end else 3 * PAGE
+
+        @numba.njit
+        def room_for(size):
+            return word((size + front + PAGE - 1) // PAGE * PAGE)
+
         @numba.njit
         def take(size):
-            room = word((size + PAGE - 1) // PAGE * PAGE)
-            base = word(system_mmap(word(0), word(room + 3 * PAGE), 0, private, -1, 0))
+            room = room_for(size)
+            base = word(system_mmap(word(0), word(room + pages), 0, private, -1, 0))
             if base == word(0xFFFFFFFFFFFFFFFF):
                 return word(0)
-            data = word(base + 2 * PAGE)
-            if mprotect(base, word(PAGE), readable) != 0 or mprotect(data, room, readable) != 0:
+            data = word(base + pages - PAGE)
+            if mprotect(data, room, readable) != 0:
+                return word(0)
+            if at_end:
+                address = word(data + room - size)
+                store(word(address - 8), size)
+                return address
+            if mprotect(base, word(PAGE), readable) != 0:
                 return word(0)
             store(base, size)
-            return word(data + room - size) if at_end else data
+            return data
 
         @numba.njit
         def size_of(address):
-            return load(word(address // PAGE * PAGE - 2 * PAGE))
+            return load(word(address - 8 if at_end else address - 2 * PAGE))
 
         @numba.njit
         def give_back(address):
-            room = word((size_of(address) + PAGE - 1) // PAGE * PAGE)
-            munmap(word(address // PAGE * PAGE - 2 * PAGE), word(room + 3 * PAGE))
+            room = room_for(size_of(address))
+            base = address + size_of(address) - room - PAGE if at_end else address - 2 * PAGE
+            munmap(word(base), word(room + pages))
 
     @numba.cfunc(word(word, word))
     def malloc(context, size):
