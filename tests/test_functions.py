@@ -110,9 +110,9 @@ def test_derivatives(name):
 
 @pytest.mark.parametrize("name", DOMAINS)
 def test_special_values_as_torch(name):
-    if name in ("lgamma", "digamma", "sinc"):
-        pytest.skip("PyTorch's own are far off for huge arguments; see tests/test_primitives_special.py")
-    check(lambda t, x: getattr(t, name)(x), SPECIAL, second=False, tolerance=1e-9)
+    # PyTorch's derivative of digamma is finite at the poles: a rounding error's.
+    of = (lambda x: x.detach()) if name == "digamma" else (lambda x: x)
+    check(lambda t, x: getattr(t, name)(of(x)), SPECIAL, second=False, tolerance=1e-9)
 
 
 ROWS = {
