@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,61 @@ def test_parts_of_a_kernel_are_loaded_with_it_alone(compiling, monkeypatch):
     np.testing.assert_array_equal(x, [0, 4, 8])
     assert "double_twice" in loaded
     assert "double_all" not in loaded
+
+
+def test_a_part_returns_what_it_says_and_may_reorder_sums(compiling):
+    import numba
+
+    @compiling.routine(returns=lambda run: run.dtype, reorder=True)
+    def total(run):
+        value = run.dtype.type(0)
+        for i in range(run.size):
+            value += run[i]
+        return value
+
+    def of_both(x, y):
+        return total(x), total(y)
+
+    kernel = numba.njit(of_both)  # what is in a closure cannot be kept on disk
+    assert kernel(np.arange(100.0), np.arange(5, dtype=np.float32)) == (4950, 10)
+    (code,) = kernel.inspect_llvm().values()
+    assert "fadd reassoc nsz" in code
+    assert "<4 x double>" in code or "<2 x double>" in code or "<8 x double>" in code
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_scratch_space(compiling, dtype):
+    import numba
+
+    scratch, zeros = compiling.scratch, compiling.zeros
+
+    @numba.njit
+    def both(like, size):
+        return scratch(size, like), zeros(size, np.int64)
+
+    taken, empty = both(np.ones(3, dtype), 37)
+    assert taken.dtype == dtype
+    assert taken.shape == empty.shape == (37,)
+    assert taken.ctypes.data % 64 == empty.ctypes.data % 64 == 0
+    np.testing.assert_array_equal(empty, np.zeros(37, np.int64))
+    with pytest.raises(MemoryError):
+        both(np.ones(3, dtype), 1 << 52)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_as_before(compiling, collecting):
+    from numba.core.errors import TypingError
+
+    before = gc.isenabled()
+    try:
+        (gc.enable if collecting else gc.disable)()
+        compiling.kernel(doubled)(np.arange(3.0))
+        assert gc.isenabled() == collecting
+        with pytest.raises(TypingError):
+            compiling.kernel(lambda x: x.nothing_of_that_name)(np.arange(3.0))
+        assert gc.isenabled() == collecting
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_kernels_compile_where_nothing_can_be_kept(compiling, monkeypatch):

@@ -9,15 +9,14 @@ windows along rows have two elements and lie side by side, LLVM makes vectors of
 
 from __future__ import annotations
 
-import numpy as np
-
+from minitorch.backend.cpu.compiling import scratch
 from minitorch.backend.cpu.parts import shared
 
 
 @shared
 def forward(first, last, x, y, divisor, pairs, low_d, high_d, low_h, high_h, low_w, high_w):
     """Planes ``first`` to ``last`` of ``y``, the sums over windows divided by ``divisor`` (D', H', W')."""
-    row = np.empty(x.shape[3], x.dtype)
+    row = scratch(x.shape[3], x)
     for plane in range(first, last):
         for d in range(y.shape[1]):
             for h in range(y.shape[2]):
@@ -42,7 +41,7 @@ def forward(first, last, x, y, divisor, pairs, low_d, high_d, low_h, high_h, low
 @shared
 def backward(first, last, gy, gx, divisor, pairs, low_d, high_d, low_h, high_h, low_w, high_w):
     """Planes ``first`` to ``last`` of ``gx``: the share of each of ``gy`` added to all elements of its window."""
-    row = np.empty(gx.shape[3], gx.dtype)
+    row = scratch(gx.shape[3], gx)
     for plane in range(first, last):
         gx[plane] = 0
         for d in range(gy.shape[1]):

@@ -125,7 +125,7 @@ def conv_bias_grad(gy: np.ndarray) -> Any:
     if not real(dtype) or not gy.size or size < _SHORTEST:
         return NotImplemented  # NumPy's sums over the images are as fast as a loop over short runs
     total = np.empty(outputs, dtype)
-    sum_places(outputs, parts(outputs, _LEAST // (images * size)), in_memory(gy).reshape(images, outputs, size), total)
+    sum_places(outputs, parts(outputs, _LEAST // (images * size)), in_memory(gy).reshape(-1), images, size, total)
     return total
 
 

@@ -6,9 +6,7 @@ rows are short, or whose outputs fill vectors.  :mod:`.conv_grad_tiles` has the 
 
 from __future__ import annotations
 
-import numpy as np
-
-from minitorch.backend.cpu.compiling import written_in
+from minitorch.backend.cpu.compiling import scratch, written_in, zeros
 from minitorch.backend.cpu.conv_grad_tiles import TAPS, VECTORS, outer_products, spread_taps
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES, copy_rows
 from minitorch.backend.cpu.parts import shared
@@ -34,10 +32,10 @@ def weights_by_outputs(first, last, source, slopes, images, numbers, offsets, to
     pitch = (outputs + width - 1) // width * width
     places, plane = count[1] * count[2], padded[0] * padded[1] * padded[2]
     copied = padded[0] != size[0] or padded[1] != size[1] or padded[2] != size[2]
-    image = np.zeros(groups * channels * plane if copied else 0, source.dtype)
-    turned = np.zeros(count[0] * places * pitch, source.dtype)
+    image = zeros(groups * channels * plane if copied else 0, source)
+    turned = zeros(count[0] * places * pitch, source)
     # A last tile of fewer taps computes the last tap again, into rows that nobody reads.
-    sums = np.zeros(groups * offsets.size * pitch, source.dtype)
+    sums = zeros(groups * offsets.size * pitch, source)
     for number in range(first, last):
         if copied:
             for plane_number in range(groups * channels * size[0]):
@@ -80,13 +78,15 @@ def spread_outputs(first, last, slopes, weights, numbers, offsets, result):
     run = ((count[0] - 1) * padded[1] + count[1] - 1) * padded[2] + count[2]
     run = (run + width - 1) // width * width
     plane, places = padded[0] * padded[1] * padded[2], count[1] * count[2]
-    spread = np.zeros(outputs * run, slopes.dtype)
+    spread = zeros(outputs * run, slopes)
     # What the taps that fill the last tile add goes behind the image, and vectors may go on to there.
-    image = np.empty(channels * plane + width + run, slopes.dtype)
+    image = scratch(channels * plane + width + run, slopes)
     # One channel after the other for each tap of the kernel: sums of one tile do not meet in memory.
     blocks = (channels * size + TAPS - 1) // TAPS
-    order = np.full(blocks * TAPS, channels * plane + width, offsets.dtype)
-    packed = np.zeros(groups * blocks * outputs * TAPS, weights.dtype)
+    order = scratch(blocks * TAPS, offsets)
+    for t in range(channels * size, blocks * TAPS):
+        order[t] = channels * plane + width
+    packed = zeros(groups * blocks * outputs * TAPS, weights)
     for t in range(channels * size):
         c, k = t % channels, t // channels
         order[t] = offsets[c * size + k]
@@ -101,7 +101,8 @@ def spread_outputs(first, last, slopes, weights, numbers, offsets, result):
                 begin = (((number * groups + group) * outputs + o) * count[0] + d) * places
                 to = o * run + d * padded[1] * padded[2]
                 copy_rows(slopes, begin, count[2], spread, to, padded[2], count[1], count[2])
-            image[: channels * plane + width] = 0
+            for i in range(channels * plane + width):
+                image[i] = 0
             for block in range(blocks):
                 for i in range(0, run, width):
                     spread_taps(

@@ -10,13 +10,10 @@ innermost loops.
 
 from __future__ import annotations
 
-import functools
-
-import numpy as np
-
-from minitorch.backend.cpu.compiling import kernel, routine, written_in
+from minitorch.backend.cpu.compiling import routine, scratch, written_in, zeros
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
 from minitorch.backend.cpu.parts import shared
+from minitorch.backend.cpu.sums import sum_of
 
 _V6, _V4, _V1 = (vectors_per_tile(m) for m in (6, 4, 1))
 _tile6, _tile4, _tile1 = make_tile(6, _V6), make_tile(4, _V4), make_tile(1, _V1)
@@ -55,14 +52,6 @@ def _fill(pixels, shape, number, lo, split, padded, copies, stride, buffer):
                     to = (of_depth + ph % split[1]) * plane + row + ph // split[1] * padded[2]
                     for i in range(size):
                         buffer[to + i] = pixels[begin + h * width + stride * i]
-
-
-@kernel
-def aligned(size, like):
-    """Memory for ``size`` elements that begins a cache line."""
-    raw = np.empty(size + 64, like.dtype)
-    shift = (-raw.ctypes.data // raw.itemsize) % (64 // raw.itemsize)
-    return raw[shift : shift + size]
 
 
 @written_in
@@ -139,17 +128,17 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
     taps, size, channels = offsets.size, kernel_taps.size, shape[0]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
-    image = np.zeros(groups * group_size + _ROOM, source.dtype)
+    image = zeros(groups * group_size + _ROOM, source)
     lanes = VECTOR_BYTES // source.itemsize
     n = count[1] * count[2]
     # Where the outputs lie side by side, they are written there at once.
     whole = step[0] == step[1] == step[2] == 1 and count[1] == room[1] and count[2] == room[2] and n >= lanes
     if not whole:
         n = (n + lanes - 1) // lanes * lanes
-    sums = np.empty(0 if whole else 6 * n, source.dtype)
+    sums = scratch(0 if whole else 6 * n, source)
     area = room[1] * room[2]
     # Weights in the order of reading: for each block of outputs, tap by tap.
-    packed = np.empty(groups * per_group * taps, source.dtype)
+    packed = scratch(groups * per_group * taps, source)
     k = 0
     for group in range(groups):
         o = 0
@@ -193,20 +182,19 @@ def correlate_weights(first, last, source, slopes, images, numbers, copies, offs
     channels = shape[0]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
-    image = np.zeros(groups * group_size + _ROOM, source.dtype)
+    image = zeros(groups * group_size + _ROOM, source)
     lanes = VECTOR_BYTES // source.itemsize
     n = (((count[0] - 1) * padded[1] + count[1]) * padded[2] + lanes - 1) // lanes * lanes
-    spread = aligned(groups * per_group * n, source)
-    spread[:] = 0  # and zeros stay between the depths and in the last vector
+    spread = zeros(groups * per_group * n, source)  # which stay between the depths and in the last vector
     # A last block of fewer taps or outputs computes some of them again and drops them.
     padded_taps = (taps + _TAPS - 1) // _TAPS * _TAPS
-    runs = np.empty(padded_taps, offsets.dtype)
+    runs = scratch(padded_taps, offsets)
     for t in range(padded_taps):
         runs[t] = offsets[min(t, taps - 1)]
-    rows = np.empty(_ROWS, np.int64)
+    rows = scratch(_ROWS, offsets)
     blocks = (per_group + _ROWS - 1) // _ROWS
     block = _ROWS * padded_taps * lanes
-    sums = np.zeros(groups * blocks * block, source.dtype)  # a vector for each weight
+    sums = zeros(groups * blocks * block, source)  # a vector for each weight
     area = count[1] * count[2]
     for number in range(first, last):
         _fill(source, shape, number, lo, split, padded, copies, stride, image)
@@ -232,18 +220,12 @@ def correlate_weights(first, last, source, slopes, images, numbers, copies, offs
                 total[group, o, t] = weight
 
 
-@functools.partial(kernel, reorder=True)
-def _sum(run):
-    total = run.dtype.type(0)
-    for i in range(run.size):
-        total += run[i]
-    return total
-
-
 @shared
-def sum_places(first, last, gy, total):
-    """``total[o]`` for the outputs ``first`` to ``last``: the sum over images and places of ``gy`` (N, O, S)."""
+def sum_places(first, last, gy, images, size, total):
+    """``total[o]`` for the outputs ``first`` to ``last``: the sum over images and places of ``gy`` (N, O, S), as flat
+    memory."""
     for o in range(first, last):
         total[o] = 0
-        for number in range(gy.shape[0]):
-            total[o] += _sum(gy[number, o])
+        for number in range(images):
+            begin = (number * total.size + o) * size
+            total[o] += sum_of(gy[begin : begin + size])

@@ -4,35 +4,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 
-from minitorch.backend.cpu.compiling import kernel
 from minitorch.backend.cpu.parts import shared
-
-
-@functools.partial(kernel, reorder=True)
-def _sum(run):
-    total = run.dtype.type(0)
-    for i in range(run.size):
-        total += run[i]
-    return total
-
-
-@functools.partial(kernel, reorder=True)
-def _squares(run, mean):
-    total = run.dtype.type(0)
-    for i in range(run.size):
-        total += (run[i] - mean) * (run[i] - mean)
-    return total
-
-
-@functools.partial(kernel, reorder=True)
-def _product(run, other, mean):
-    total = run.dtype.type(0)
-    for i in range(run.size):
-        total += run[i] * (other[i] - mean)
-    return total
+from minitorch.backend.cpu.sums import dot_about, squares_about, sum_of, weighted_sums
 
 
 @shared
@@ -44,11 +19,11 @@ def standardize(first, last, x, weight, bias, eps, out, mean, var, invstd):
     for c in range(first, last):
         total = kind(0)
         for n in range(images):
-            total += _sum(x[n, c])
+            total += sum_of(x[n, c])
         m = total / samples
         total = kind(0)
         for n in range(images):
-            total += _squares(x[n, c], m)
+            total += squares_about(x[n, c], m)
         v = total / samples
         s = kind(1) / math.sqrt(v + kind(eps))
         mean[c], var[c], invstd[c] = m, v, s
@@ -68,8 +43,8 @@ def standardize_grad(first, last, g, x, weight, mean, invstd, out, by_weight, by
         m, s, w = mean[c], invstd[c], weight[c]
         total, along = x.dtype.type(0), x.dtype.type(0)
         for n in range(images):
-            total += _sum(g[n, c])
-            along += _product(g[n, c], x[n, c], m)
+            total += sum_of(g[n, c])
+            along += dot_about(g[n, c], x[n, c], m)
         by_weight[c], by_bias[c] = along * s, total
         scale, slope, level = s * w, -s * s * s * w * along / samples, -s * w * total / samples
         for n in range(images):
@@ -90,11 +65,11 @@ def standardize_groups(first, last, x, weight, bias, eps, out, mean, var, invstd
     for r in range(first, last):
         total = kind(0)
         for k in range(channels):
-            total += _sum(x[r, k])
+            total += sum_of(x[r, k])
         m = total / samples
         total = kind(0)
         for k in range(channels):
-            total += _squares(x[r, k], m)
+            total += squares_about(x[r, k], m)
         v = total / samples
         s = kind(1) / math.sqrt(v + kind(eps))
         mean[r], var[r], invstd[r] = m, v, s
@@ -116,7 +91,7 @@ def standardize_groups_grad(first, last, g, x, weight, mean, invstd, out, by_wei
         m, s, group = mean[r], invstd[r], r % len(weight)
         total, along = x.dtype.type(0), x.dtype.type(0)
         for k in range(channels):
-            level, slope = _sum(g[r, k]), _product(g[r, k], x[r, k], m)
+            level, slope = sum_of(g[r, k]), dot_about(g[r, k], x[r, k], m)
             by_weight[r, k], by_bias[r, k] = slope * s, level
             total += level * weight[group, k]
             along += slope * weight[group, k]
@@ -131,16 +106,6 @@ def standardize_groups_grad(first, last, g, x, weight, mean, invstd, out, by_wei
 # ---- rows, whose elements have weights of their own
 
 
-@functools.partial(kernel, reorder=True)
-def _weighted_sums(run, weight, other, mean):
-    total, along = run.dtype.type(0), run.dtype.type(0)
-    for i in range(run.size):
-        slope = run[i] * weight[i]
-        total += slope
-        along += slope * (other[i] - mean)
-    return total, along
-
-
 @shared
 def standardize_rows(first, last, x, weight, bias, eps, centred, out, mean, var, invstd):
     """Rows ``first`` to ``last`` of ``out`` (M, D) and of their statistics (M,); weight and bias are (D,)."""
@@ -148,8 +113,8 @@ def standardize_rows(first, last, x, weight, bias, eps, centred, out, mean, var,
     samples = kind(x.shape[1])
     for r in range(first, last):
         source, target = x[r], out[r]
-        m = _sum(source) / samples if centred else kind(0)
-        v = _squares(source, m) / samples
+        m = sum_of(source) / samples if centred else kind(0)
+        v = squares_about(source, m) / samples
         s = kind(1) / math.sqrt(v + kind(eps))
         mean[r], var[r], invstd[r] = m, v, s
         for i in range(source.size):
@@ -167,7 +132,7 @@ def standardize_rows_grad(first, last, g, x, weight, mean, invstd, centred, out,
     slopes, levels = by_weight[part], by_bias[part]
     for r in range(first, last):
         gradient, source, target, m, s = g[r], x[r], out[r], mean[r], invstd[r]
-        total, along = _weighted_sums(gradient, weight, source, m)
+        total, along = weighted_sums(gradient, weight, source, m)
         slope = -s * s * s * along / samples
         level = -s * total / samples if centred else kind(0)
         for i in range(source.size):

@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.compiling import compiled_into, kernel
+from minitorch.backend.cpu.compiling import compiled_into, kernel, routine
 from minitorch.backend.cpu.threads import BOX, FAILED, LATE, TOO_LATE, with_helpers
 
 # Places in a box, a cache line or more apart where different threads write.  The ticket has the number of the task in
@@ -131,18 +131,24 @@ def _now(typing):
     return types.int64(), generate
 
 
-@kernel
-def _idle(one):
+@intrinsic
+def _idle(typing, one):
     """A while for a waiting loop: roots of 1, one after the other, leave the core's other thread what it needs.
 
     No hint to the processor that this is a waiting loop: hypervisors take it for a reason to give the core away.
     """
-    for _ in range(4):
-        one = np.sqrt(one)
-    return one
+
+    def generate(context, builder, sig, args):
+        root = builder.module.declare_intrinsic("llvm.sqrt", [ir.DoubleType()])
+        one = args[0]
+        for _ in range(4):
+            one = builder.call(root, [one])
+        return one
+
+    return types.float64(types.float64), generate
 
 
-@kernel
+@routine
 def _take_parts(box):
     """Does parts of the task in the box until none is left to begin."""
     while True:
@@ -158,7 +164,7 @@ def _take_parts(box):
             _add(box, _DONE, 1)
 
 
-@kernel
+@routine(returns=lambda *kinds: types.int64)
 def _hand_out(box, function, arguments, count, parts, one):
     """Has all parts of a task done and says how it went."""
     if parts <= 1:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import written_in
+from minitorch.backend.cpu.compiling import scratch, written_in
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
 from minitorch.backend.cpu.parts import shared
 from minitorch.backend.cpu.pooling_tiles import max_2x2, max_2x2_back
@@ -51,7 +51,7 @@ def max_backward(first, last, gy, codes, gx, kernel, stride, lo, dilation):
     _, depths, rows, columns = gy.shape
     taps = kernel[0] * kernel[1] * kernel[2]
     height, width = gx.shape[2:]
-    offsets = np.empty(taps, np.int64)
+    offsets = scratch(taps, np.int64)
     for tap in range(taps):
         kd, kh, kw = tap // (kernel[1] * kernel[2]), tap // kernel[2] % kernel[1], tap % kernel[2]
         offsets[tap] = (kd * dilation[0] * height + kh * dilation[1]) * width + kw * dilation[2]

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.compiling import routine, scratch
 from minitorch.backend.cpu.parts import shared
 from minitorch.backend.primitives.random_normal import STEPS
 
@@ -61,7 +61,7 @@ def _like(typing, value, model):
     return model(value, model), generate
 
 
-@kernel
+@routine
 def _philox(words, k0, k1, first):
     """Blocks from number ``first`` on."""
     for block in range(words.size // 4):
@@ -79,7 +79,7 @@ def _philox(words, k0, k1, first):
 
 @shared
 def uniform_single(first, last, out, k0, k1, low, size):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     halves = words.view(np.uint32)
     unit, low, size = np.float32(2.0**-24), np.float32(low), np.float32(size)
     for begin in range(first * UNIT, min(last * UNIT, out.size), halves.size):
@@ -91,7 +91,7 @@ def uniform_single(first, last, out, k0, k1, low, size):
 
 @shared
 def uniform_double(first, last, out, k0, k1, low, size):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     unit = 2.0**-53
     for begin in range(first * UNIT, min(last * UNIT, out.size), _WORDS):
         part = out[begin : begin + _WORDS]
@@ -112,7 +112,7 @@ def _constants(real):
 _SINGLE, _DOUBLE = _constants(np.float32), _constants(np.float64)
 
 
-@kernel
+@routine(returns=lambda coefficients, z: z)
 def _polynomial(coefficients, z):
     value = coefficients[-1] * z
     for i in range(len(coefficients) - 2, 0, -1):
@@ -120,7 +120,7 @@ def _polynomial(coefficients, z):
     return value + coefficients[0]
 
 
-@kernel
+@routine(returns=lambda first, second, constants: types.UniTuple(constants[1].dtype, 2))
 def _pair(first, second, constants):
     """Two normal numbers of two halves."""
     (log, sine, cosine), (quarter_pi, two_ln2, to_t, half, one, four), (bits, fraction, u_bits, root_half) = constants
@@ -145,7 +145,7 @@ def _pair(first, second, constants):
     return radius * a, radius * b
 
 
-@kernel
+@routine
 def _normals(first, last, out, words, halves, constants, k0, k1, mean, std):
     in_block = 4 * halves.size // words.size
     for begin in range(first * UNIT, min(last * UNIT, out.size), halves.size):
@@ -162,19 +162,19 @@ def _normals(first, last, out, words, halves, constants, k0, k1, mean, std):
 
 @shared
 def normal_single(first, last, out, k0, k1, mean, std):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     _normals(first, last, out, words, words.view(np.uint32), _SINGLE, k0, k1, np.float32(mean), np.float32(std))
 
 
 @shared
 def normal_double(first, last, out, k0, k1, mean, std):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     _normals(first, last, out, words, words, _DOUBLE, k0, k1, mean, std)
 
 
 @shared
 def integers(first, last, out, k0, k1, low, size):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     for begin in range(first * UNIT, min(last * UNIT, out.size), _WORDS):
         part = out[begin : begin + _WORDS]
         _philox(words[: (part.size + 3) // 4 * 4], k0, k1, begin // 4)
@@ -184,7 +184,7 @@ def integers(first, last, out, k0, k1, low, size):
 
 @shared
 def dropout(first, last, x, out, kept, k0, k1, limit, scale):
-    words = np.empty(_WORDS, np.uint64)
+    words = scratch(_WORDS, np.uint64)
     halves = words.view(np.uint32)
     zero, scale = x.dtype.type(0), x.dtype.type(scale)
     for begin in range(first * UNIT, min(last * UNIT, x.size), halves.size):

@@ -8,10 +8,10 @@ along C for ``TILE`` positions of S at a time; of all such tiles they do those f
 
 from __future__ import annotations
 
-import numpy as np
-
+from minitorch.backend.cpu.compiling import scratch
 from minitorch.backend.cpu.elementary import exp, inlined, inlined_sum, largest, log
 from minitorch.backend.cpu.parts import shared
+from minitorch.backend.cpu.sums import dot, sum_of
 
 # Positions whose sums stay in the first cache.
 TILE = 256
@@ -36,22 +36,6 @@ def sum_of_exponentials(row, top):
     return total
 
 
-@inlined_sum
-def _sum(row):
-    total = row.dtype.type(0)
-    for i in range(row.size):
-        total += row[i]
-    return total
-
-
-@inlined_sum
-def _dot(row, other):
-    total = row.dtype.type(0)
-    for i in range(row.size):
-        total += row[i] * other[i]
-    return total
-
-
 @shared
 def softmax_rows(first, last, x, out):
     for r in range(first, last):
@@ -65,7 +49,7 @@ def softmax_rows(first, last, x, out):
 def softmax_backward_rows(first, last, g, y, out):
     for r in range(first, last):
         gradient, row, target = g[r], y[r], out[r]
-        total = _dot(gradient, row)
+        total = dot(gradient, row)
         for i in range(row.size):
             target[i] = row[i] * (gradient[i] - total)
 
@@ -84,7 +68,7 @@ def log_softmax_rows(first, last, x, out):
 def log_softmax_backward_rows(first, last, g, y, out):
     for r in range(first, last):
         gradient, row, target = g[r], y[r], out[r]
-        total = _sum(gradient)
+        total = sum_of(gradient)
         for i in range(row.size):
             target[i] = gradient[i] - exp(row[i]) * total
 
@@ -121,7 +105,7 @@ def sums_of_exponentials(block, begin, end, top, out):
 
 @shared
 def softmax_columns(first, last, x, out):
-    top, total = np.empty((2, TILE), x.dtype)
+    top, total = scratch(TILE, x), scratch(TILE, x)
     one = x.dtype.type(1)
     for tile in range(first, last):
         n, begin, end = place(tile, x.shape[2])
@@ -143,7 +127,7 @@ def softmax_columns(first, last, x, out):
 
 @shared
 def softmax_backward_columns(first, last, g, y, out):
-    total = np.empty(TILE, y.dtype)
+    total = scratch(TILE, y)
     for tile in range(first, last):
         n, begin, end = place(tile, y.shape[2])
         total[:] = 0
@@ -159,7 +143,7 @@ def softmax_backward_columns(first, last, g, y, out):
 
 @shared
 def log_softmax_columns(first, last, x, out):
-    top, total = np.empty((2, TILE), x.dtype)
+    top, total = scratch(TILE, x), scratch(TILE, x)
     for tile in range(first, last):
         n, begin, end = place(tile, x.shape[2])
         tops(x[n], begin, end, top)
@@ -174,7 +158,7 @@ def log_softmax_columns(first, last, x, out):
 
 @shared
 def log_softmax_backward_columns(first, last, g, y, out):
-    total = np.empty(TILE, y.dtype)
+    total = scratch(TILE, y)
     for tile in range(first, last):
         n, begin, end = place(tile, y.shape[2])
         total[:] = 0

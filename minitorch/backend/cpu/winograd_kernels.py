@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import kernel
+from minitorch.backend.cpu.compiling import routine, scratch, written_in, zeros
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, make_tile, vectors_per_tile
 from minitorch.backend.cpu.parts import shared
 from minitorch.backend.cpu.products_kernels import gemm
@@ -29,7 +29,7 @@ VECTORS = vectors_per_tile(BLOCK)
 _tile = make_tile(BLOCK, VECTORS)
 
 
-@kernel
+@routine
 def _pad(images, channel, lo_h, lo_w, rows, width, planes):
     """One channel of all images, each as ``rows`` rows of ``width`` pixels, zeros around it."""
     count, _, height, columns = images.shape
@@ -44,13 +44,13 @@ def _pad(images, channel, lo_h, lo_w, rows, width, planes):
                 planes[begin + w] = source[w]
 
 
-@kernel
+@written_in
 def _place(chunk, chunks, image, row):
     """Where chunk number ``chunk`` of a row of tiles begins: ``chunks`` of them an image."""
     return (chunk // chunks) * image + (chunk % chunks) * row
 
 
-@kernel
+@routine
 def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
     """``Bᵀ d B`` of all tiles of (N, C, H, W)."""
     count = images.shape[0]
@@ -60,9 +60,9 @@ def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
     rows, width = 4 * tile_rows + 2, 4 * columns + 4
     chunks = 4 * columns // lanes
     last = count * chunks - 1
-    planes = np.empty(count * rows * width + lanes, images.dtype)
+    planes = scratch(count * rows * width + lanes, images)
     # buffer[row, j, image · columns + t] is pixel (row, 4t + j); two of the eight phases are never used
-    buffer = np.empty(rows * 8 * wide, images.dtype)
+    buffer = scratch(rows * 8 * wide, images)
     point = result.shape[1]
     flat = result.reshape(-1)
     for c in range(images.shape[1]):
@@ -84,7 +84,7 @@ def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
                 transform_inputs(buffer, at + t, 8 * wide, wide, flat, to + t, 6 * point, point)
 
 
-@kernel
+@routine
 def _gradients_to_points(images, tile_rows, columns, result, pitch):
     """``A y Aᵀ`` of all 4x4 tiles of (N, O, H, W), zeros beyond its edges."""
     count = images.shape[0]
@@ -94,8 +94,8 @@ def _gradients_to_points(images, tile_rows, columns, result, pitch):
     rows, width = 4 * tile_rows, 4 * columns
     chunks = 4 * columns // lanes
     last = count * chunks - 1
-    planes = np.empty(count * rows * width, images.dtype)
-    buffer = np.empty(rows * 4 * wide, images.dtype)
+    planes = scratch(count * rows * width, images)
+    buffer = scratch(rows * 4 * wide, images)
     point = result.shape[1]
     flat = result.reshape(-1)
     for c in range(images.shape[1]):
@@ -115,15 +115,15 @@ def _gradients_to_points(images, tile_rows, columns, result, pitch):
                 transform_gradients(buffer, at + t, 4 * wide, wide, flat, to + t, 6 * point, point)
 
 
-@kernel
+@routine
 def _points_to_outputs(points, pitch, bias, tile_rows, columns, result):
     """``Aᵀ m A`` of all tiles, plus bias, into ``result`` (N, O, H, W), cut at its edges."""
     count, outputs, height, width = result.shape
     run = count * columns
     lanes = VECTOR_BYTES // result.itemsize
     wide = (run + lanes - 1) // lanes * lanes
-    pixels = np.empty(4 * 4 * wide, result.dtype)
-    rows = np.empty(4 * wide * 4, result.dtype)
+    pixels = scratch(4 * 4 * wide, result)
+    rows = scratch(4 * wide * 4, result)
     point = points.shape[1]
     flat = points.reshape(-1)
     for o in range(outputs):
@@ -144,15 +144,16 @@ def _points_to_outputs(points, pitch, bias, tile_rows, columns, result):
                         target[w] = rows[begin + w]
 
 
-@kernel
+@routine
 def _multiply(inputs, weights, channels, outputs, features, tiles, pitch):
     """``outputs[p, o] = Σ_c weights[p, o, c] · inputs[p, c]`` for the 36 points.
 
     ``weights`` (36, O · C): of each point, for each ``BLOCK`` of outputs, channel by channel.
     """
     step = VECTORS * (VECTOR_BYTES // inputs.itemsize)
-    runs = np.arange(channels) * pitch
-    zeros = np.zeros(BLOCK, inputs.dtype)
+    runs, no_bias = scratch(channels, np.int64), zeros(BLOCK, inputs)
+    for c in range(channels):
+        runs[c] = c * pitch
     flat_inputs, flat_outputs, flat_weights = inputs.reshape(-1), outputs.reshape(-1), weights.reshape(-1)
     for point in range(36):
         at = point * inputs.shape[1]
@@ -160,7 +161,7 @@ def _multiply(inputs, weights, channels, outputs, features, tiles, pitch):
             w = (point * features + o) * channels
             to = point * outputs.shape[1] + o * pitch
             for i in range(0, tiles, step):
-                _tile(flat_inputs, at + i, runs, channels, flat_weights, w, zeros, 0, flat_outputs, to + i, pitch)
+                _tile(flat_inputs, at + i, runs, channels, flat_weights, w, no_bias, 0, flat_outputs, to + i, pitch)
 
 
 @shared
