@@ -85,6 +85,10 @@ def test_pointwise(size, dtype):
     np.testing.assert_array_equal(y, pointwise.relu.portable(x))
     np.testing.assert_array_equal(replacement(pointwise.where_nonzero)(g, y), pointwise.where_nonzero.portable(g, y))
     np.testing.assert_array_equal(replacement(pointwise.add)(x, g), x + g)
+    for function in (replacement(pointwise.zero_where_zero), pointwise.zero_where_zero.portable):
+        spent = g.copy()
+        assert function(spent, y) is spent
+        np.testing.assert_array_equal(spent, pointwise.where_nonzero.portable(g, y))
 
 
 def test_pointwise_leaves_what_it_cannot_take_alone():
@@ -92,6 +96,8 @@ def test_pointwise_leaves_what_it_cannot_take_alone():
     np.testing.assert_array_equal(replacement(pointwise.relu)(-x[::-1].T), 0 * x.T)
     assert replacement(pointwise.relu)(x.astype(np.float16)) is NotImplemented
     assert replacement(pointwise.where_nonzero)(x, x[:1]) is NotImplemented
+    assert replacement(pointwise.zero_where_zero)(x, x[:1]) is NotImplemented
+    assert replacement(pointwise.zero_where_zero)(x.T, x.T) is NotImplemented
 
 
 # ---- optimizer steps

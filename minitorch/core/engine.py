@@ -85,7 +85,10 @@ def _send(
             saved = node.saved
             if saved is None:
                 raise RuntimeError(freed(node))
-            grads = node.quick(node, g._data if isinstance(g, Tensor) else g)
+            if node.spend is not None and type(g) is _ndarray and getrefcount(g) <= _ALONE and _may_change(g.flags):
+                grads = node.spend(node, g)
+            else:
+                grads = node.quick(node, g._data if isinstance(g, Tensor) else g)
             if node.fits is not None:
                 grads = node.fitted([None if one is None else _tensor(one) for one in grads])
             if saved and not retain_graph:
@@ -208,6 +211,10 @@ def _measure_alone() -> int:
 
 
 _ALONE = _measure_alone()
+
+
+def _may_change(flags: Any) -> bool:
+    return flags.owndata and flags.writeable
 
 
 def _own(g: Tensor) -> Tensor:

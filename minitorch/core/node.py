@@ -31,6 +31,8 @@ class Node:
     watched: bool = False
     #: ``quick(node, g)`` is ``backward`` on arrays, where it can do without Tensors
     quick: Callable | None = None
+    #: the same where nothing else refers to ``g``: the gradient may take its place
+    spend: Callable | None = None
     _hooks: dict | None = None
     _post_hooks: dict | None = None
     #: in anomaly mode, where in the forward pass the node was made

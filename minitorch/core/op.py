@@ -85,6 +85,8 @@ class Spec:
         self.rules: dict[str, Callable] = {}
         #: the same rules where they also work with arrays in place of Tensors
         self.array_rules: dict[str, Callable] = {}
+        #: for an op that is a rule: the function that may write into its first array instead of making a new one
+        self.in_place: Callable | None = None
         self.plans: dict[Any, Plan] = {}
         self.node_type = type(name or "Backward0", (OpNode,), {"__slots__": ()})
 

@@ -65,8 +65,11 @@ class Plan:
                 self.rules.append((index, rule, wanted))
         self.keep = tuple(keep)
         self.kinds = tuple(kind for kind, _ in keep)
-        self.quick = self._choose_quick(spec)
+        self.quick = self._choose_quick(spec, spec.array_rules)
         self.node = self._choose_node(spec)
+        in_place = [getattr(getattr(rule, "spec", None), "in_place", None) for _, rule, _ in self.rules]
+        if self.quick is not None and spec.inputs == 1 and in_place != [None]:
+            spec.node_type.spend = staticmethod(self._choose_quick(spec, dict(zip(spec.params, in_place))))
         self._spec = spec
         self._run: Callable | None = None  # seldom asked for where there is `quick`
 
@@ -113,8 +116,8 @@ class Plan:
                 lines.append(f"v{n} = [unpack_input(node, x) for x in v{n}]")
         return self._calling(spec, self.rules, lines, names)
 
-    def _choose_quick(self, spec: Spec) -> Callable | None:
-        rules = [(index, spec.array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules]
+    def _choose_quick(self, spec: Spec, array_rules: dict[str, Callable]) -> Callable | None:
+        rules = [(index, array_rules.get(spec.params[index]), wanted) for index, _, wanted in self.rules]
         if spec.takes_list or any(rule is None for _, rule, _ in rules):
             return None
         names: dict[str, Any] = {"array_of_input": array_of_input, "stale": stale}

@@ -188,7 +188,15 @@ def _where_not_zero(g: Array, out: Array):
     return pointwise.where_nonzero(g, out)
 
 
+def _zero_where_zero(g: Any, out: Any) -> Any:
+    if g.size < _LARGE:
+        g *= out != ZEROS[out.dtype.num]
+        return g
+    return pointwise.zero_where_zero(g, out)
+
+
 _where_not_zero.rules(g=lambda h, out: _where_not_zero(h, out))
+_where_not_zero.spec.in_place = _zero_where_zero
 
 
 @op("ReluBackward0", kinds="iuf")

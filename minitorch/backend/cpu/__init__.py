@@ -49,6 +49,7 @@ _REPLACEMENTS = {
     "add": "minitorch.backend.cpu.pointwise",
     "relu": "minitorch.backend.cpu.pointwise",
     "where_nonzero": "minitorch.backend.cpu.pointwise",
+    "zero_where_zero": "minitorch.backend.cpu.pointwise",
     "matmul": "minitorch.backend.cpu.products",
     **dict.fromkeys(_STEPS, "minitorch.backend.cpu.optim_steps"),
     **dict.fromkeys([f"{name}_step" for name in _ADAPTIVE], "minitorch.backend.cpu.adaptive_steps"),

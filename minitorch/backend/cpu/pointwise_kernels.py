@@ -22,6 +22,13 @@ def where_nonzero(y, g, out):
 
 
 @elementwise
+def zero_where_zero(y, g):
+    zero = g.dtype.type(0)
+    for i in range(g.size):
+        g[i] = g[i] if y[i] != zero else zero
+
+
+@elementwise
 def add(x, y, out):
     for i in range(x.size):
         out[i] = x[i] + y[i]

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitorch.backend.cpu import winograd_kernels as kernels
-from minitorch.backend.cpu.arrays import summed
 from minitorch.backend.cpu.blas import gemm_address
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
 from minitorch.backend.cpu.threads import parts
@@ -53,12 +52,11 @@ class _Layout(NamedTuple):
     pitch: int  # from channel to channel of a transformed array
 
 
-def _layout(images: int, height: int, width: int, itemsize: int) -> _Layout:
+def _layout(images: int, height: int, width: int, itemsize: int, number: int, tiles: int) -> _Layout:
     lanes = VECTOR_BYTES // itemsize
-    number = parts(images, 1)
     rows, columns = -(-height // 4), -(-width // 4)
     columns += -columns % max(1, lanes // 4)  # whole vectors of pixels
-    group = min(-(-images // number), max(1, _TILES // (rows * columns)))
+    group = min(-(-images // number), max(1, tiles // (rows * columns)))
     step = VECTORS * lanes
     return _Layout(number, rows, columns, group, -(-group * rows * columns // step) * step)
 
@@ -71,22 +69,29 @@ def _points(purpose: str, channels: int, layout: _Layout, dtype: np.dtype) -> np
     return scratch(np, purpose, (layout.parts, 36, size * line), dtype)
 
 
+def _transformed(w: np.ndarray, matrices: bool) -> np.ndarray:
+    """The kernels of ``w`` at the 36 points, as :func:`.winograd_kernels.correlate` reads them."""
+    outputs, channels = w.shape[:2]
+    if matrices:
+        order = w.reshape(-1, 9).T
+    else:
+        order = w.reshape(outputs // BLOCK, BLOCK, channels, 9).transpose(3, 0, 2, 1).reshape(9, -1)
+    return _kernel_matrix(w.dtype) @ order
+
+
 def correlate(x: np.ndarray, w: np.ndarray, padding: Pads, bias: Any, y: np.ndarray) -> np.ndarray:
     """Fills ``y`` with the correlation of ``x``, padded in front, and ``w`` (O, C, 3, 3), and returns it."""
     outputs, channels = w.shape[:2]
     dtype = x.dtype
     address = gemm_address(dtype.char) if outputs * channels >= _LARGE else 0
-    order = w.reshape(-1, 9).T
-    if not address:
-        order = w.reshape(outputs // BLOCK, BLOCK, channels, 9).transpose(3, 0, 2, 1).reshape(9, -1)
-    layout = _layout(len(x), y.shape[2], y.shape[3], dtype.itemsize)
+    layout = _layout(len(x), y.shape[2], y.shape[3], dtype.itemsize, parts(len(x), 1), _TILES)
     kernels.correlate(
         len(x),
         layout.parts,
         x,
         padding[0][0],
         padding[1][0],
-        _kernel_matrix(dtype) @ order,
+        _transformed(w, bool(address)),
         np.zeros(outputs, dtype) if bias is None else bias,
         y,
         *layout[1:],
@@ -104,20 +109,30 @@ def weight_grad(x: np.ndarray, gy: np.ndarray, padding: Pads) -> Any:
     address = gemm_address(dtype.char)
     if not address:
         return NotImplemented
-    layout = _layout(len(x), gy.shape[2], gy.shape[3], dtype.itemsize)
-    totals = np.empty((layout.parts, 36, outputs, channels), dtype)
-    kernels.weight_gradients(
-        len(x),
-        layout.parts,
-        x,
-        padding[0][0],
-        padding[1][0],
-        gy,
-        totals,
-        *layout[1:],
-        _points("winograd.inputs", channels, layout, dtype),
-        _points("winograd.outputs", outputs, layout, dtype),
-        address,
-    )
-    gradient = _kernel_matrix(dtype).T @ summed(totals).reshape(36, -1)
+    # Threads share channels and then points: sums of their own for parts of the images would often take more memory
+    # than everything else.
+    layout = _layout(len(x), gy.shape[2], gy.shape[3], dtype.itemsize, 1, 2 * _TILES)
+    totals = np.empty((36, outputs, channels), dtype)
+    inputs = _points("winograd.inputs", channels, layout, dtype)[0]
+    gradients = _points("winograd.outputs", outputs, layout, dtype)[0]
+    for first in range(0, len(x), layout.group):
+        images = slice(first, first + layout.group)
+        kernels.points_of_both(
+            channels + outputs,
+            parts(channels + outputs, 1),
+            x[images],
+            padding[0][0],
+            padding[1][0],
+            gy[images],
+            layout.rows,
+            layout.columns,
+            layout.pitch,
+            inputs,
+            gradients,
+        )
+        tiles = len(x[images]) * layout.rows * layout.columns
+        beta = 1.0 if first else 0.0
+        kernels.weight_gradients(36, parts(36, 1), inputs, gradients, tiles, layout.pitch, beta, totals, address)
+    gradient = _kernel_matrix(dtype).T @ totals.reshape(36, -1)
+    del totals  # often the largest array of a whole training step
     return np.ascontiguousarray(gradient.reshape(3, 3, outputs, channels).transpose(2, 3, 0, 1))

@@ -51,28 +51,28 @@ def _place(chunk, chunks, image, row):
 
 
 @routine
-def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
-    """``Bᵀ d B`` of all tiles of (N, C, H, W)."""
+def _inputs_to_points(images, first, last, lo_h, lo_w, tile_rows, columns, result, pitch):
+    """``Bᵀ d B`` of all tiles of the channels ``first`` to ``last`` of (N, C, H, W)."""
     count = images.shape[0]
     run = count * columns
     lanes = VECTOR_BYTES // images.itemsize
     wide = (run + lanes - 1) // lanes * lanes
     rows, width = 4 * tile_rows + 2, 4 * columns + 4
     chunks = 4 * columns // lanes
-    last = count * chunks - 1
+    end = count * chunks - 1
     planes = scratch(count * rows * width + lanes, images)
     # buffer[row, j, image · columns + t] is pixel (row, 4t + j); two of the eight phases are never used
     buffer = scratch(rows * 8 * wide, images)
     point = result.shape[1]
     flat = result.reshape(-1)
-    for c in range(images.shape[1]):
+    for c in range(first, last):
         _pad(images, c, lo_h, lo_w, rows, width, planes)
         for t in range(0, run, lanes):
             k = 4 * t // lanes
             a = _place(k, chunks, rows * width, lanes)
-            b = _place(min(k + 1, last), chunks, rows * width, lanes)
-            d = _place(min(k + 2, last), chunks, rows * width, lanes)
-            e = _place(min(k + 3, last), chunks, rows * width, lanes)
+            b = _place(min(k + 1, end), chunks, rows * width, lanes)
+            d = _place(min(k + 2, end), chunks, rows * width, lanes)
+            e = _place(min(k + 3, end), chunks, rows * width, lanes)
             for row in range(rows):
                 to = row * 8 * wide + t
                 deal(planes, a, b, d, e, buffer, to, wide)
@@ -85,27 +85,27 @@ def _inputs_to_points(images, lo_h, lo_w, tile_rows, columns, result, pitch):
 
 
 @routine
-def _gradients_to_points(images, tile_rows, columns, result, pitch):
-    """``A y Aᵀ`` of all 4x4 tiles of (N, O, H, W), zeros beyond its edges."""
+def _gradients_to_points(images, first, last, tile_rows, columns, result, pitch):
+    """``A y Aᵀ`` of all 4x4 tiles of the channels ``first`` to ``last`` of (N, O, H, W), zeros beyond its edges."""
     count = images.shape[0]
     run = count * columns
     lanes = VECTOR_BYTES // images.itemsize
     wide = (run + lanes - 1) // lanes * lanes
     rows, width = 4 * tile_rows, 4 * columns
     chunks = 4 * columns // lanes
-    last = count * chunks - 1
+    end = count * chunks - 1
     planes = scratch(count * rows * width, images)
     buffer = scratch(rows * 4 * wide, images)
     point = result.shape[1]
     flat = result.reshape(-1)
-    for c in range(images.shape[1]):
+    for c in range(first, last):
         _pad(images, c, 0, 0, rows, width, planes)
         for t in range(0, run, lanes):
             k = 4 * t // lanes
             a = _place(k, chunks, rows * width, lanes)
-            b = _place(min(k + 1, last), chunks, rows * width, lanes)
-            d = _place(min(k + 2, last), chunks, rows * width, lanes)
-            e = _place(min(k + 3, last), chunks, rows * width, lanes)
+            b = _place(min(k + 1, end), chunks, rows * width, lanes)
+            d = _place(min(k + 2, end), chunks, rows * width, lanes)
+            e = _place(min(k + 3, end), chunks, rows * width, lanes)
             for row in range(rows):
                 deal(planes, a, b, d, e, buffer, row * 4 * wide + t, wide)
                 a, b, d, e = a + width, b + width, d + width, e + width
@@ -177,7 +177,7 @@ def correlate(first, last, x, lo_h, lo_w, weights, bias, y, rows, columns, group
     for image in range(first, last, group):
         end = min(image + group, last)
         tiles = (end - image) * rows * columns
-        _inputs_to_points(x[image:end], lo_h, lo_w, rows, columns, inputs[part], pitch)
+        _inputs_to_points(x[image:end], 0, channels, lo_h, lo_w, rows, columns, inputs[part], pitch)
         if address:
             for point in range(36):
                 gemm(
@@ -190,18 +190,23 @@ def correlate(first, last, x, lo_h, lo_w, weights, bias, y, rows, columns, group
 
 
 @shared
-def weight_gradients(first, last, x, lo_h, lo_w, gy, totals, rows, columns, group, pitch, inputs, gradients, address):
-    """One of ``totals`` (parts, 36, O, C): the gradient by the transformed weights, of the images ``first`` to
-    ``last``."""
-    parts, _, outputs, channels = totals.shape
-    part = (first * parts + x.shape[0] - 1) // x.shape[0]
-    for image in range(first, last, group):
-        end = min(image + group, last)
-        tiles = (end - image) * rows * columns
-        _inputs_to_points(x[image:end], lo_h, lo_w, rows, columns, inputs[part], pitch)
-        _gradients_to_points(gy[image:end], rows, columns, gradients[part], pitch)
-        for point in range(36):
-            gemm(
-                address, False, True, outputs, channels, tiles, gradients[part, point], 0, pitch,
-                inputs[part, point], 0, pitch, 0.0 if image == first else 1.0, totals[part, point], 0, channels,
-            )  # fmt: skip
+def points_of_both(first, last, x, lo_h, lo_w, gy, rows, columns, pitch, inputs, gradients):
+    """Channels ``first`` to ``last``, those of ``x`` (N, C, H, W) and then those of ``gy`` (N, O, H', W'), transformed
+    into ``inputs`` and ``gradients``."""
+    channels = x.shape[1]
+    if first < channels:
+        _inputs_to_points(x, first, min(last, channels), lo_h, lo_w, rows, columns, inputs, pitch)
+    if last > channels:
+        _gradients_to_points(gy, max(first - channels, 0), last - channels, rows, columns, gradients, pitch)
+
+
+@shared
+def weight_gradients(first, last, inputs, gradients, tiles, pitch, beta, totals, address):
+    """The points ``first`` to ``last`` of ``totals`` (36, O, C), times ``beta``, plus the products of ``gradients`` and
+    ``inputs``."""
+    _, outputs, channels = totals.shape
+    for point in range(first, last):
+        gemm(
+            address, False, True, outputs, channels, tiles, gradients[point], 0, pitch, inputs[point], 0, pitch,
+            beta, totals[point], 0, channels,
+        )  # fmt: skip

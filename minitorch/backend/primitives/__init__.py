@@ -17,7 +17,7 @@ from minitorch.backend.primitives.conv import (
     conv_weight_grad,
 )
 from minitorch.backend.primitives.index_check import flag_outside
-from minitorch.backend.primitives.pointwise import where_nonzero
+from minitorch.backend.primitives.pointwise import where_nonzero, zero_where_zero
 from minitorch.backend.primitives.pooling import (
     avg_pool_backward,
     avg_pool_forward,
@@ -91,4 +91,5 @@ __all__ = [
     "softmax_backward",
     "softmax_forward",
     "where_nonzero",
+    "zero_where_zero",
 ]

@@ -9,7 +9,20 @@ from typing import Any
 from minitorch.backend.array_module import array_module
 from minitorch.backend.primitives.registry import primitive
 
-__all__ = ["LARGE", "REPAID", "add", "exp", "log", "log1p", "of_many", "relu", "tanh", "tanh_grad", "where_nonzero"]
+__all__ = [
+    "LARGE",
+    "REPAID",
+    "add",
+    "exp",
+    "log",
+    "log1p",
+    "of_many",
+    "relu",
+    "tanh",
+    "tanh_grad",
+    "where_nonzero",
+    "zero_where_zero",
+]
 
 # From so many elements on a replacement repays its call, where the array library needs few passes itself.
 REPAID = 1 << 12
@@ -39,6 +52,13 @@ def relu(x: Any) -> Any:
 def where_nonzero(g: Any, y: Any) -> Any:
     """``g`` where ``y`` (same shape and dtype) is not 0, elsewhere 0: the gradient through a ReLU that gave ``y``."""
     return g * (y != 0)
+
+
+@primitive
+def zero_where_zero(g: Any, y: Any) -> Any:
+    """:func:`where_nonzero` in the place of ``g``, which is returned."""
+    g *= y != 0
+    return g
 
 
 @primitive
