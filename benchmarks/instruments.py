@@ -114,8 +114,8 @@ class Instruments(ExitStack):
         return self
 
     def _watched_choice(self, choose: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(plan: Any, spec: Any) -> Any:
-            rule, name = choose(plan, spec), spec.node_type.__name__
+        def watched(plan: Any, spec: Any, *others: Any) -> Any:
+            rule, name = choose(plan, spec, *others), spec.node_type.__name__
             if rule is None:
                 return None
             return lambda node, g: self._run("op", "backward", name, rule, node, g)
