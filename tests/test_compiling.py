@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +43,22 @@ def test_a_cold_kernel_is_announced_once_on_stderr(compiling, capsys, tmp_path, 
     monkeypatch.setattr(compiling, "_told", False)
     compiling.kernel(doubled)(x)
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_kept_is_loaded_without_all_that_compiling_needs(tmp_path):
+    pytest.importorskip("numba")
+    program = """
+import sys, numpy as np
+from minitorch.backend.primitives import pointwise
+y = pointwise.relu(np.arange(-50_000.0, 50_000.0))
+assert y.sum() == 49_999 * 25_000
+print("minitorch.backend.cpu.compiling" in sys.modules, "numba.np.npyimpl" in sys.modules)
+"""
+    environment = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path))
+    for loaded in (True, False):
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
+        assert done.stdout.split() == ["True", str(loaded)], done.stderr
 
 
 def test_a_full_disk_is_no_reason_to_stop(compiling, monkeypatch):

@@ -12,10 +12,12 @@ import sys
 
 import numba
 from numba.core import cgutils, types
+from numba.core.caching import NullCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
+from numba.core.runtime import rtsys
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -107,10 +109,15 @@ def kernel(function):
         dispatcher = numba.njit(**options)(function)
     # Numba asks its cache before it compiles anything: a call of what is compiled comes past no function of ours.
     cache = dispatcher._cache
-    load, save = cache.load_overload, cache.save_overload
+    save = cache.save_overload
 
-    def load_or_say(*args):
-        known = load(*args)
+    def load_or_say(signature, target):
+        # By itself it takes in all that it can compile first, which is most of what the loading of kernels would take.
+        rtsys.initialize(target)
+        known = None
+        if not isinstance(cache, NullCache):
+            with cache._guard_against_spurious_io_errors():
+                known = cache._load_overload(signature, target)
         if known is None:
             _say_once()
         return known
