@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import itertools
 import os
 import sys
 
@@ -182,6 +183,28 @@ def written_in(function):
     """A part of kernels that stands in their code as if it were written there: it takes less time to compile than one
     that is called and then inlined."""
     return numba.njit(inline="always")(function)
+
+
+def integers(*sizes):
+    """A part of kernels that gives the elements of an array of int64, one after the other: as tuples of these sizes,
+    and as integers where a size is 1.  Looked up one by one they take longer to compile."""
+
+    @intrinsic
+    def read(typing, array):
+        kinds = [types.int64 if size == 1 else types.UniTuple(types.int64, size) for size in sizes]
+
+        def generate(context, builder, signature, given):
+            data = context.make_array(signature.args[0])(context, builder, given[0]).data
+            at = itertools.count()
+            values = []
+            for kind, size in zip(kinds, sizes):
+                loaded = [builder.load(cgutils.gep(builder, data, next(at))) for _ in range(size)]
+                values.append(loaded[0] if size == 1 else context.make_tuple(builder, kind, loaded))
+            return context.make_tuple(builder, signature.return_type, values)
+
+        return types.Tuple(kinds)(array), generate
+
+    return read
 
 
 def _scratch(zeroed):

@@ -6,26 +6,21 @@ rows are short, or whose outputs fill vectors.  :mod:`.conv_grad_tiles` has the 
 
 from __future__ import annotations
 
-from minitorch.backend.cpu.compiling import scratch, written_in, zeros
+from minitorch.backend.cpu.compiling import integers, scratch, zeros
 from minitorch.backend.cpu.conv_grad_tiles import TAPS, VECTORS, outer_products, spread_taps
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES, copy_rows
 from minitorch.backend.cpu.parts import shared
 
-
-@written_in
-def _unpacked(numbers):
-    """What :class:`.conv_runs.Frame` has in one array: groups, outputs and channels of one, taps of a channel; padding
-    in front; the padded image; the image; the result; strides."""
-    a = numbers
-    sizes = (a[0], a[1], a[2], a[3])
-    return sizes, (a[4], a[5], a[6]), (a[7], a[8], a[9]), (a[10], a[11], a[12]), (a[13], a[14], a[15]), a[16:]
+# What :class:`.conv_runs.Frame` has in one array: groups, outputs and channels of one, taps of a channel; padding in
+# front; the padded image; the image; the result; strides.
+_unpacked = integers(1, 1, 1, 1, 3, 3, 3, 3, 3)
 
 
 @shared
 def weights_by_outputs(first, last, source, slopes, images, numbers, offsets, totals):
     """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: a vector of outputs'
     gradients times each tap's pixel, position by position."""
-    (groups, outputs, channels, _), lo, padded, size, count, stride = _unpacked(numbers)
+    groups, outputs, channels, _, lo, padded, size, count, stride = _unpacked(numbers)
     parts, _, _, taps = totals.shape
     total = totals[(first * parts + images - 1) // images]
     width = VECTORS * (VECTOR_BYTES // source.itemsize)
@@ -73,7 +68,7 @@ def spread_outputs(first, last, slopes, weights, numbers, offsets, result):
     The gradients lie in rows of the padded image's width here, so a tap's positions are one run; between them are
     zeros.
     """
-    (groups, outputs, channels, size), lo, padded, room, count, _ = _unpacked(numbers)
+    groups, outputs, channels, size, lo, padded, room, count, _ = _unpacked(numbers)
     width = VECTORS * (VECTOR_BYTES // slopes.itemsize)
     run = ((count[0] - 1) * padded[1] + count[1] - 1) * padded[2] + count[2]
     run = (run + width - 1) // width * width

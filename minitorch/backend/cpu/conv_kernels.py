@@ -10,7 +10,7 @@ innermost loops.
 
 from __future__ import annotations
 
-from minitorch.backend.cpu.compiling import routine, scratch, written_in, zeros
+from minitorch.backend.cpu.compiling import integers, routine, scratch, zeros
 from minitorch.backend.cpu.conv_tiles import SUMS, VECTOR_BYTES, copy_rows, make_products, make_tile, vectors_per_tile
 from minitorch.backend.cpu.parts import shared
 from minitorch.backend.cpu.sums import sum_of
@@ -54,7 +54,7 @@ def _fill(pixels, shape, number, lo, split, padded, copies, stride, buffer):
                         buffer[to + i] = pixels[begin + h * width + stride * i]
 
 
-@written_in
+@routine(returns=lambda rest: rest)
 def _block_of(rest):
     """How many of ``rest`` outputs the next tile takes."""
     if rest >= 6 and rest != 8:
@@ -62,7 +62,7 @@ def _block_of(rest):
     return 4 if rest >= 4 else 1
 
 
-@written_in
+@routine
 def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch):
     """``m`` outputs at ``n`` positions, a vector at least, to ``target[to + o·pitch]``: wide tiles first, and the last
     vector overlaps the one before."""
@@ -94,17 +94,13 @@ def _outputs(m, image, at, offsets, packed, w, bias, b, n, target, to, pitch):
             i += lanes
 
 
-@written_in
-def _unpacked(numbers):
-    """What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count, and the shapes of
-    an image and of a result."""
-    a = numbers
-    lo, split, padded, stride = (a[0], a[1]), (a[2], a[3]), (a[4], a[5], a[6]), a[7]
-    start, step, count = (a[8], a[9], a[10]), (a[11], a[12], a[13]), (a[14], a[15], a[16])
-    return lo, split, padded, stride, start, step, count, (a[22], a[23], a[24], a[25]), (a[26], a[27], a[28])
+# What :class:`.conv_runs.Runs` has in one array: lo, split, padded, stride, start, step, count; groups, outputs of one,
+# how far weights are apart from group to group, output to output, channel to channel; the shapes of an image and of a
+# result.
+_unpacked = integers(2, 2, 3, 1, 3, 3, 3, 1, 1, 1, 1, 1, 4, 3)
 
 
-@written_in
+@routine
 def _place(sums, m, pitch, result, plane, room, start, step, count):
     """``m`` outputs from ``sums`` to where they belong in ``result``, the first of them to plane number ``plane``."""
     for i in range(m):
@@ -123,8 +119,9 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
     ``t`` of the weight ``group, o, t`` times what lies ``offsets[t]`` after position ``i`` in the group's part of the
     image, laid out as :func:`_fill` does.
     """
-    lo, split, padded, stride, start, step, count, shape, room = _unpacked(numbers)
-    groups, per_group, by_group, by_output, by_channel = numbers[17], numbers[18], numbers[19], numbers[20], numbers[21]
+    (lo, split, padded, stride, start, step, count, groups, per_group, by_group, by_output, by_channel, shape, room) = (
+        _unpacked(numbers)
+    )
     taps, size, channels = offsets.size, kernel_taps.size, shape[0]
     plane = padded[0] * padded[1] * padded[2]
     group_size = channels // groups * copies.shape[1] * split[0] * split[1] * plane
@@ -176,7 +173,7 @@ def correlate(first, last, source, numbers, copies, offsets, kernel_taps, weight
 def correlate_weights(first, last, source, slopes, images, numbers, copies, offsets, totals):
     """One of ``totals`` (parts, groups, O / groups, taps) over the images ``first`` to ``last``: each tap's run times
     each gradient."""
-    lo, split, padded, stride, _, _, count, shape, _ = _unpacked(numbers)
+    lo, split, padded, stride, _, _, count, _, _, _, _, _, shape, _ = _unpacked(numbers)
     parts, groups, per_group, taps = totals.shape
     total = totals[(first * parts + images - 1) // images]
     channels = shape[0]

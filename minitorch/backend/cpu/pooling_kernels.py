@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitorch.backend.cpu.compiling import scratch, written_in
+from minitorch.backend.cpu.compiling import routine, scratch
 from minitorch.backend.cpu.conv_tiles import VECTOR_BYTES
 from minitorch.backend.cpu.parts import shared
 from minitorch.backend.cpu.pooling_tiles import max_2x2, max_2x2_back
 
 
-@written_in
+@routine
 def _max_2x2_of_one(x, at, width, y, codes, to):
     best, code = x[at], 0
     for tap in range(1, 4):
