@@ -438,13 +438,13 @@ def test_what_a_function_of_the_user_keeps_stays_as_it_is():
 
 
 def test_the_gradient_through_a_relu_takes_the_place_of_the_one_it_gets(monkeypatch):
-    spent = []
-    node = type(torch.relu(torch.ones(1, requires_grad=True)).grad_fn)
+    spent = []  # arrays of NumPy only
+    node = type(torch.relu(torch.ones(1, requires_grad=True, device="cpu")).grad_fn)
     spend = node.spend
     monkeypatch.setattr(node, "spend", staticmethod(lambda node, g: spent.append(g) or spend(node, g)))
-    x = torch.ones(100, 200, requires_grad=True)
+    x = torch.ones(100, 200, requires_grad=True, device="cpu")
     torch.relu(torch.relu(x) * 2).sum().backward()  # the sum's gradient is a view of one number
     assert len(spent) == 1
     y = torch.relu(x)
-    (y + torch.relu(y)).backward(torch.ones(100, 200))
+    (y + torch.relu(y)).backward(torch.ones(100, 200, device="cpu"))
     assert len(spent) == 2  # of the first relu alone, where two gradients meet

@@ -88,7 +88,7 @@ class Spec:
         #: for an op that is a rule: the function that may write into its first array instead of making a new one
         self.in_place: Callable | None = None
         self.plans: dict[Any, Plan] = {}
-        self.node_type = type(name or "Backward0", (OpNode,), {"__slots__": ()})
+        self.node_type: type[OpNode] = type(name or "Backward0", (OpNode,), {"__slots__": ()})
 
     def bind(self, args: tuple, kwargs: dict) -> tuple:
         """All arguments by position."""

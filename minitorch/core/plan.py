@@ -67,9 +67,10 @@ class Plan:
         self.kinds = tuple(kind for kind, _ in keep)
         self.quick = self._choose_quick(spec, spec.array_rules)
         self.node = self._choose_node(spec)
-        in_place = [getattr(getattr(rule, "spec", None), "in_place", None) for _, rule, _ in self.rules]
-        if self.quick is not None and spec.inputs == 1 and in_place != [None]:
-            spec.node_type.spend = staticmethod(self._choose_quick(spec, dict(zip(spec.params, in_place))))
+        of_rule = getattr(self.rules[0][1], "spec", None) if spec.inputs == 1 and self.rules else None
+        if self.quick is not None and of_rule is not None and of_rule.in_place is not None:
+            spend: Any = self._choose_quick(spec, {spec.params[0]: of_rule.in_place})
+            spec.node_type.spend = staticmethod(spend)
         self._spec = spec
         self._run: Callable | None = None  # seldom asked for where there is `quick`
 
