@@ -57,8 +57,11 @@ def _layout(images: int, height: int, width: int, itemsize: int, number: int, ti
     rows, columns = -(-height // 4), -(-width // 4)
     columns += -columns % max(1, lanes // 4)  # whole vectors of pixels
     group = min(-(-images // number), max(1, tiles // (rows * columns)))
-    step = VECTORS * lanes
-    return _Layout(number, rows, columns, group, -(-group * rows * columns // step) * step)
+    # A row of tiles is written in whole vectors: what the last one has too many must not reach the next channel, which
+    # another thread may have transformed already.
+    run, step = group * columns, VECTORS * lanes
+    written = (rows - 1) * run + -(-run // lanes) * lanes
+    return _Layout(number, rows, columns, group, -(-written // step) * step)
 
 
 def _points(purpose: str, channels: int, layout: _Layout, dtype: np.dtype) -> np.ndarray:
